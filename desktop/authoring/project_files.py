@@ -1,0 +1,37 @@
+"""Making and opening project files."""
+
+from fractions import Fraction
+from pathlib import Path
+
+from engine.protocol.errors import UserError
+from projects_db.project_store import ProjectStore
+
+PROJECT_SUFFIX = ".masque"
+DEFAULT_FRAME_RATE = Fraction(24)
+
+
+def create_project(path: Path, *, frame_rate: Fraction = DEFAULT_FRAME_RATE) -> ProjectStore:
+    """Make an empty project file and open it; `.masque` is added to a name without it.
+
+    Raises ProjectError when the file exists or its folder cannot be written, UserError for another suffix.
+    """
+    path = with_suffix(path)
+    return ProjectStore.create(path, name=path.stem, frame_rate=frame_rate)
+
+
+def open_project(path: Path) -> ProjectStore:
+    """Open a project file; `.masque` may be left out. Raises ProjectError as `ProjectStore.open` does."""
+    return ProjectStore.open(path if path.exists() else with_suffix(path))
+
+
+def with_suffix(path: Path) -> Path:
+    """Return the project file's absolute path. Raises UserError for a name with another suffix."""
+    path = path.expanduser().absolute()
+    if path.suffix == PROJECT_SUFFIX:
+        return path
+    if path.suffix and len(path.suffix) <= 5 and not path.suffix[1:].isdigit():
+        raise UserError(
+            f"“{path.name}” is not a name for a project.",
+            next_step=f"Projects end in {PROJECT_SUFFIX}: try “{path.stem}{PROJECT_SUFFIX}”.",
+        )
+    return path.with_name(path.name + PROJECT_SUFFIX)
