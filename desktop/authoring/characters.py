@@ -52,7 +52,7 @@ def choose_face(faces: tuple[FaceBox, ...], number: int, plate_name: str) -> Fac
         )
     if not 1 <= number <= len(faces):
         raise UserError(
-            f"“{plate_name}” has {len(faces)} found face{'s' if len(faces) > 1 else ''}; there is no face {number}.",
+            f"There is no face {number}: {len(faces)} found on “{plate_name}”.",
             next_step="List them with “masque faces”, or give --region x,y,width,height.",
             code=ErrorCode.NO_FACE,
         )
@@ -60,7 +60,7 @@ def choose_face(faces: tuple[FaceBox, ...], number: int, plate_name: str) -> Fac
 
 
 def parse_region(text: str, scene: SceneRecord) -> RegionBox:
-    """Return the box written as `x,y,width,height`: shares of the plate (0 to 1), or pixels when any exceeds 1.
+    """Return the box written as `x,y,width,height`: shares of the plate, or pixels when any exceeds 1.
 
     Raises UserError when it is not four numbers, has no area, or leaves the plate.
     """
@@ -96,7 +96,7 @@ def require_box_on_plate(box: RegionBox, scene: SceneRecord) -> None:
 
 
 def add_character(change: ProjectChange, scene: SceneRecord, name: str, region: FaceRegionRecord) -> str:
-    """Add a character in the next free colour and return its id. Raises ProjectError when the name is taken."""
+    """Add a character in the next free colour, return its id. Raises ProjectError when the name is taken."""
     used = {character.colour for character in scene.characters}
     free = [colour for colour in COLOURS if colour not in used]
     colour = free[0] if free else COLOURS[len(scene.characters) % len(COLOURS)]

@@ -24,7 +24,7 @@ class Trim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrivingPlacement:
-    """Where and how a driving clip plays. `face_number` counts from 1 at the left; `length_frames` None: by itself."""
+    """Where and how a driving clip plays. Faces count from 1 at the left; without a length it finds its own."""
 
     trim: Trim = Trim()
     start_frame: int = 0
@@ -131,7 +131,10 @@ def add_driving_clip(
 def add_voice_clip(
     change: ProjectChange, character_id: str, media: PlacedMedia, placement: VoicePlacement
 ) -> str:
-    """Place a voice and return its id. Raises UserError for trims outside the file, a negative place, a wild gain."""
+    """Place a voice and return its id.
+
+    Raises UserError for trims outside the file, a negative place, a gain out of range.
+    """
     in_s, out_s = trimmed(media, placement.trim)
     _require_start(placement.start_frame)
     if not -60.0 <= placement.gain_db <= 24.0:
@@ -149,7 +152,7 @@ def add_voice_clip(
 
 
 def trimmed(media: PlacedMedia, trim: Trim) -> tuple[Fraction, Fraction]:
-    """Return in and out in seconds. Raises UserError for a negative, empty or reversed trim or one past the end."""
+    """Return in and out in seconds. Raises UserError for a negative, empty or reversed trim, or past the end."""
     in_s = Fraction(0) if trim.in_s is None else trim.in_s
     out_s = media.duration_s if trim.out_s is None else trim.out_s
     length = f"“{media.name}” is {float(media.duration_s):.2f} s long"

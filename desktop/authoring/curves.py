@@ -1,5 +1,7 @@
 """Intensity curves as people write them."""
 
+from itertools import pairwise
+
 from engine.protocol.errors import UserError
 from projects_db.records import Channel, CurveKeyRecord, Interpolation
 
@@ -23,14 +25,14 @@ def parse_curve(texts: list[str]) -> tuple[CurveKeyRecord, ...]:
     Raises UserError for a key that cannot be read, a value outside 0 to 3, two keys on one frame.
     """
     keys = sorted((_parse_key(text) for text in texts), key=lambda key: key.frame)
-    for left, right in zip(keys, keys[1:], strict=False):
+    for left, right in pairwise(keys):
         if left.frame == right.frame:
             raise UserError(f"Frame {left.frame} has two keys.", next_step="Give each frame one key.")
     return ease(tuple(keys))
 
 
 def ease(keys: tuple[CurveKeyRecord, ...]) -> tuple[CurveKeyRecord, ...]:
-    """Return the keys with level handles, a third of the way to the neighbours, on both ends of bezier spans."""
+    """Return the keys with level handles on bezier spans, each a third of the way to its neighbour."""
     eased = []
     for index, key in enumerate(keys):
         before = keys[index - 1] if index else None

@@ -1,7 +1,7 @@
 """Bringing media into a project, by copy or by reference, and finding files again that have moved.
 
-The slow part (`prepare_media`: hashing, probing, copying) touches no project and may run on any thread; the quick part
-(`adopt_media`) runs inside the caller's change, so that one edit of the user is one step of undo.
+The slow part (`prepare_media`: hashing, probing, copying) touches no project and may run on any thread; the
+quick part (`adopt_media`) runs inside the caller's change, so that one edit of the user is one step of undo.
 """
 
 import os
@@ -68,7 +68,7 @@ def prepare_media_for(store: ProjectStore, path: Path, *, by_reference: bool = F
 
 
 def adopt_media(store: ProjectStore, change: ProjectChange, prepared: PreparedMedia) -> str:
-    """Add prepared media to the project and return the asset's id; content that is there already is used again."""
+    """Add prepared media to the project, return the asset's id; content that is there is used again."""
     known = store.find_asset_by_hash(prepared.content_hash)
     if known is None:
         return change.add_asset(
@@ -104,7 +104,7 @@ def require_kind(prepared: PreparedMedia, kind: MediaKind, purpose: str) -> None
 
 
 def check_media(store: ProjectStore) -> tuple[MediaAssetRecord, ...]:
-    """Look for every media file, note in the project which are missing or back, and return the missing ones."""
+    """Look for every media file, note which are missing or back, and return the missing ones."""
     assets = store.assets()
     moved = [asset for asset in assets if asset.missing == store.asset_path(asset).exists()]
     if moved:

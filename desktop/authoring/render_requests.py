@@ -21,7 +21,7 @@ LARGEST_SEED = 2**31 - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderSettings:
-    """What a person chooses for a render. None: the scene's length, the plate's size, the project's render folder.
+    """What a person chooses for a render. None: the scene's length, the plate's size, the project's folder.
 
     `size` is width and height in pixels; `quality` names the renderer.
     """

@@ -1,4 +1,4 @@
-"""Takes: queueing a render, and taking finished renders into the project, whoever was there when they finished."""
+"""Takes: queueing renders, and taking finished ones into the project, whoever was there when they finished."""
 
 import uuid
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ def plan_take(store: ProjectStore, scene_id: str, settings: RenderSettings) -> P
 async def queue_take(
     store: ProjectStore, client: EngineClient, scene_id: str, settings: RenderSettings
 ) -> JobView:
-    """Add a take and submit its render; when the engine refuses it the take is kept as failed, with the reason.
+    """Add a take and submit its render; a take the engine refuses is kept as failed, with the reason.
 
     Raises UserError when the scene cannot be rendered or the engine refuses.
     """
@@ -70,8 +70,8 @@ async def queue_take(
 def reconcile_takes(store: ProjectStore, jobs: Sequence[JobView] | None = None) -> tuple[TakeRecord, ...]:
     """Bring every take that is not done up to date and return those that changed.
 
-    A render that finished while nobody listened left `take.json` in the take's folder. `jobs` are the engine's jobs of
-    this project, None when the engine does not run.
+    A render that finished while nobody listened left `take.json` in the take's folder. `jobs` are the engine's
+    jobs of this project, None when the engine does not run.
     """
     by_take = {job.take_id: job for job in jobs} if jobs is not None else None
     changed = []
