@@ -80,7 +80,11 @@ class JobProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
-    """A job in the queue. `attempts` counts attempts that ended without a new finished frame. Times are Unix seconds."""
+    """A job in the queue. Times are Unix seconds.
+
+    `attempts` counts attempts in a row that ended without a new finished frame. Waiting jobs run by falling `priority`,
+    then by rising `position`.
+    """
 
     job_id: str
     request_id: str
@@ -118,7 +122,11 @@ class QueueStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineStatus:
-    """The engine process: who it is, how long it has been up, and the queue. `uptime_s` in seconds."""
+    """The engine process: who it is, how long it has been up, and the queue. `uptime_s` in seconds.
+
+    `notice` is a sentence for the user when something needs attention (a damaged queue that was kept aside, a worker
+    that does not start), else empty.
+    """
 
     process_id: int
     worker_process_id: int | None
@@ -128,3 +136,4 @@ class EngineStatus:
     clients: int
     queue: QueueStatus
     log_directory: Path
+    notice: str = ""

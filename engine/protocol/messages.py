@@ -169,6 +169,15 @@ Event = JobChanged | JobRemoved | QueueChanged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewPicture:
+    """A small JPEG of a frame that a running job has finished; travels as a binary frame."""
+
+    job_id: str
+    frame: int
+    jpeg: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """A command with the number its reply carries."""
 
