@@ -15,7 +15,7 @@ _APPLICATION = "masque"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineLocations:
-    """The engine's four directories: what must last, what can be made again, logs, and what lives with the process."""
+    """The engine's directories: what must last, what can be made again, logs, what lives with the process."""
 
     data: Path
     cache: Path
@@ -50,8 +50,8 @@ class EngineLocations:
 def engine_locations() -> EngineLocations:
     """Return the engine's directories, made if needed and readable by this user alone.
 
-    MASQUE_HOME puts all of them under one directory (for portable use). Raises UserError where a directory cannot be
-    made or belongs to somebody else.
+    MASQUE_HOME puts all of them under one directory (for portable use). Raises UserError where a directory
+    cannot be made or belongs to somebody else.
     """
     home = os.environ.get(HOME_VARIABLE)
     locations = _under(Path(home).expanduser().absolute()) if home else _of_this_user()
@@ -72,8 +72,15 @@ def _of_this_user() -> EngineLocations:
         data=directories.user_data_path,
         cache=directories.user_cache_path,
         log=directories.user_log_path,
-        runtime=directories.user_runtime_path,
+        runtime=_runtime_directory(directories),
     )
+
+
+def _runtime_directory(directories: platformdirs.PlatformDirs) -> Path:
+    """Return the user's runtime directory; beside the data where a Linux session has none (ssh, sudo, cron)."""
+    if sys.platform == "linux" and not Path(os.environ.get("XDG_RUNTIME_DIR") or "/nowhere").is_dir():
+        return directories.user_data_path / "runtime"
+    return directories.user_runtime_path
 
 
 def _make_private(directory: Path) -> None:

@@ -1,7 +1,7 @@
 """Messages as bytes: JSON text for calls, replies, events and worker lines; one binary layout for previews.
 
-Every message of a union travels as `{"type": <class name>, "body": {...}}`. Fractions are text ("24000/1001"), paths
-are text. What cannot be understood raises `UserError(MESSAGE_MALFORMED)` with one sentence and never more.
+Every message of a union travels as `{"type": <class name>, "body": {...}}`. Fractions are text ("24000/1001"),
+paths are text. What cannot be understood raises `UserError(MESSAGE_MALFORMED)` with one sentence.
 """
 
 import re
@@ -40,7 +40,7 @@ _T = TypeVar("_T")
 
 
 class MalformedCall(UserError):  # noqa: N818 - a UserError that knows which call to answer
-    """A call that cannot be understood; `call_id` is the one to answer, NO_CALL when not even that was readable."""
+    """A call that cannot be understood; `call_id` is the one to answer, NO_CALL where that was not readable."""
 
     def __init__(self, cause: UserError, call_id: int) -> None:
         report = cause.report
@@ -187,12 +187,9 @@ def _decoder(wanted: type[Any]) -> "msgspec.json.Decoder[Any]":
     return msgspec.json.Decoder(wanted, dec_hook=_from_text)
 
 
-_encoder = msgspec.json.Encoder(enc_hook=lambda value: _to_text(value))
-
-
 def _encode(value: object) -> bytes:
     try:
-        return _encoder.encode(value)
+        return msgspec.json.encode(value, enc_hook=_to_text)
     except UnicodeEncodeError as error:
         raise UserError(
             "A file name holds bytes that are not text, so it cannot be passed on.",
@@ -232,7 +229,7 @@ def _to_text(value: object) -> str:
 
 
 def _from_text(wanted: type, value: object) -> object:
-    """Rebuild what JSON has no word for. Numbers are bounded: a text of a million digits would stall the reader."""
+    """Rebuild what JSON has no word for. Numbers are bounded: a million digits would stall the reader."""
     if not isinstance(value, str):
         raise ValueError(f"text expected for {wanted.__name__}")
     if wanted is Fraction:

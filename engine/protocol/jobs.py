@@ -70,7 +70,7 @@ class RenderResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobProgress:
-    """How far a job is. `phase` is a short word for a person; `seconds_left` is None until it can be estimated."""
+    """How far a job is. `phase` is a short word for a person; `seconds_left` is None until there is an estimate."""
 
     phase: str = ""
     frames_done: int = 0
@@ -82,8 +82,8 @@ class JobProgress:
 class JobView:
     """A job in the queue. Times are Unix seconds.
 
-    `attempts` counts attempts in a row that ended without a new finished frame. Waiting jobs run by falling `priority`,
-    then by rising `position`.
+    `attempts` counts attempts in a row that ended without a new finished frame. Waiting jobs run by falling
+    `priority`, then by rising `position`.
     """
 
     job_id: str
@@ -112,7 +112,7 @@ class JobView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueStatus:
-    """The queue as a whole. `needs_answer` is true after a crash under the policy `ask` until the queue is resumed."""
+    """The queue as a whole. `needs_answer`: after a crash under the policy `ask`, until the queue is resumed."""
 
     paused: bool
     needs_answer: bool
@@ -124,8 +124,8 @@ class QueueStatus:
 class EngineStatus:
     """The engine process: who it is, how long it has been up, and the queue. `uptime_s` in seconds.
 
-    `notice` is a sentence for the user when something needs attention (a damaged queue that was kept aside, a worker
-    that does not start), else empty.
+    `notice` is a sentence for the user when something needs attention (a damaged queue that was kept aside, a
+    worker that does not start), else empty.
     """
 
     process_id: int

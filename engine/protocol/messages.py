@@ -1,7 +1,7 @@
 """Messages between a client and the engine server, and between the server and its worker.
 
-A client sends a `Call` and gets one `Reply`; the server sends `Event`s to everyone who is connected. Preview frames
-travel as binary frames (see `codec.encode_preview`). Server and worker speak JSON lines over the worker's pipes.
+A client sends a `Call` and gets one `Reply`; the server sends `Event`s to everyone who is connected. Preview
+frames travel as binary frames (see `codec.encode_preview`). Server and worker speak JSON lines over pipes.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class GetJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PauseQueue:
-    """Start no further job. With `now` the running job is paused too, else it finishes. Answer: QueueStatus."""
+    """Start no further job; the running one is paused too with `now`, else it finishes. Answer: QueueStatus."""
 
     now: bool = False
 
@@ -220,7 +220,7 @@ WorkerOrder = RenderJob | StopRender
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerAlive:
-    """Heartbeat. `ticks` grows whenever the render takes a step, so that a stuck render can be told from a busy one."""
+    """Heartbeat. `ticks` grows with every step of the render: a stuck render can be told from a busy one."""
 
     ticks: int
 
