@@ -1,0 +1,38 @@
+"""`masque curve`."""
+
+from typing import Annotated
+
+import typer
+
+from desktop.authoring.characters import character_named
+from desktop.authoring.curves import parse_channel, parse_curve
+from desktop.authoring.project_files import open_project
+from desktop.cli.presenting import JsonOption, NameArgument, ProjectArgument, SceneArgument, present, shown
+
+app = typer.Typer()
+
+
+@app.command(help="Set the keys of an intensity curve.")
+def curve(
+    project: ProjectArgument,
+    scene: SceneArgument,
+    name: NameArgument,
+    channel: Annotated[
+        str, typer.Argument(help="expression, head, eyes, mouth, emotion, voice or body_motion.")
+    ],
+    keys: Annotated[list[str] | None, typer.Argument(help="frame:value[:hold|linear|bezier] ...")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Replace a character's curve of one channel; without keys it is removed."""
+    chosen, parsed = parse_channel(channel), parse_curve(keys or [])
+    with open_project(project) as store:
+        record = store.scene_named(scene)
+        character = character_named(record, name)
+        with store.change("Set curve" if parsed else "Remove curve") as change:
+            change.set_curve(character.id, chosen, parsed)
+    told = ", ".join(f"{key.frame}:{key.value:g}:{key.interpolation.value}" for key in parsed)
+    present(
+        as_json,
+        {"character": name, "channel": chosen, "keys": parsed},
+        f"{shown(name)}, {chosen.value}: {told or 'no keys; neutral'}.",
+    )

@@ -1,0 +1,20 @@
+"""`masque recover`."""
+
+import typer
+
+from desktop.cli.presenting import JsonOption, ProjectArgument, present, shown
+from projects_db.recovery import recover_project
+
+app = typer.Typer()
+
+
+@app.command(help="Bring back a damaged project from its newest good version.")
+def recover(project: ProjectArgument, as_json: JsonOption = False) -> None:
+    """Put the newest good version in the place of a damaged project; the damaged file is kept."""
+    done = recover_project(project.expanduser().absolute())
+    present(
+        as_json,
+        done,
+        f"“{shown(project.name)}” is back as of the version “{shown(done.snapshot.name)}”.",
+        f"The damaged file is kept as {shown(done.damaged_copy)}.",
+    )

@@ -1,0 +1,94 @@
+"""`masque render`."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from desktop.authoring.project_files import open_project
+from desktop.authoring.render_requests import RenderSettings, parse_size
+from desktop.authoring.takes import queue_take, reconcile_takes
+from desktop.cli.failures import ExitCode
+from desktop.cli.presenting import JsonOption, ProjectArgument, present, shown
+from desktop.cli.watching import JobBars, watch_jobs
+from engine.client import EngineClient
+from engine.protocol.errors import UserError
+from engine.protocol.jobs import FileRole, JobState, JobView
+from projects_db.project_store import ProjectStore
+
+app = typer.Typer()
+
+
+@app.command(help="Render scenes through the engine.")
+def render(
+    project: ProjectArgument,
+    scene: Annotated[list[str] | None, typer.Option(help="A scene; again for more. Else all.")] = None,
+    quality: Annotated[str, typer.Option(help="draft, or diffusion with a model bundle.")] = "draft",
+    frames: Annotated[int | None, typer.Option(help="Length; else the scene's.")] = None,
+    size: Annotated[str | None, typer.Option(help="WxH in pixels; else the plate's, at most 1280.")] = None,
+    seed: Annotated[int, typer.Option(help="Another seed, other blinks and sway.")] = 0,
+    output: Annotated[Path | None, typer.Option(help="Folder for the takes; else the project's.")] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Queue and return at once.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Queue a take of each scene and wait for it; with --detach the engine goes on alone."""
+    settings = RenderSettings(
+        quality=quality,
+        frame_count=frames,
+        size=None if size is None else parse_size(size),
+        seed=seed,
+        output_directory=output,
+    )
+    with open_project(project) as store:
+        scene_ids = _chosen_scenes(store, scene)
+        jobs = asyncio.run(render_scenes(store, scene_ids, settings, detach=detach, quiet=as_json))
+        present(as_json, {"jobs": jobs}, *(job_line(job) for job in jobs))
+    if any(job.state in (JobState.FAILED, JobState.CANCELLED) for job in jobs):
+        sys.exit(ExitCode.RENDER_FAILED)
+
+
+async def render_scenes(
+    store: ProjectStore,
+    scene_ids: Sequence[str],
+    settings: RenderSettings,
+    *,
+    detach: bool,
+    quiet: bool,
+) -> tuple[JobView, ...]:
+    """Queue a take of each scene and, unless detached, wait and take the results into the project.
+
+    Raises UserError when a scene cannot be rendered or the engine cannot be reached.
+    """
+    async with EngineClient.connect(start=True) as client:
+        jobs = tuple([await queue_take(store, client, scene_id, settings) for scene_id in scene_ids])
+        if not detach:
+            jobs = await watch_jobs(client, jobs, JobBars(quiet=quiet))
+            reconcile_takes(store, jobs)
+    return jobs
+
+
+def job_line(job: JobView) -> str:
+    """Return a job as one line for a person."""
+    name = f"[bold]{shown(job.scene_name)}[/bold] take {job.take_number}"
+    if job.state is JobState.DONE and job.result is not None:
+        viewing = next((f.name for f in job.result.files if f.role is FileRole.VIEWING), "")
+        seconds = f"{job.result.frame_count} frames in {job.result.render_seconds:.1f} s"
+        warnings = "".join(f"\n  note: {shown(warning)}" for warning in job.result.warnings)
+        return f"{name}: {seconds} · {shown(job.output_directory / viewing)}{warnings}"
+    if job.error is not None:
+        return f"{name}: {job.state.value} · {shown(job.error.sentence())}"
+    return f"{name}: {job.state.value} · job {job.job_id}"
+
+
+def _chosen_scenes(store: ProjectStore, names: list[str] | None) -> list[str]:
+    if names:
+        return [store.scene_named(name).id for name in names]
+    scenes = [scene.id for scene in store.scenes()]
+    if not scenes:
+        raise UserError(
+            f"“{store.path.name}” has no scenes.", next_step="Add one: masque scene add PROJECT IMAGE."
+        )
+    return scenes

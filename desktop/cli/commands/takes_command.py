@@ -1,0 +1,81 @@
+"""`masque takes`."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from desktop.authoring.project_files import open_project
+from desktop.authoring.takes import reconcile_with_engine, take_directory
+from desktop.cli.presenting import JsonOption, ProjectArgument, console, present, shown, table
+from engine.protocol.errors import UserError
+from projects_db.project_store import ProjectStore
+from projects_db.records import TakeRecord
+
+app = typer.Typer()
+
+
+@app.command(help="List, rate and annotate takes.")
+def takes(
+    project: ProjectArgument,
+    scene: Annotated[str | None, typer.Option(help="Only this scene's takes.")] = None,
+    take: Annotated[int | None, typer.Option(help="The take to rate or annotate.")] = None,
+    rating: Annotated[int | None, typer.Option(help="0 to 5 stars.")] = None,
+    notes: Annotated[str | None, typer.Option(help="A note.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List takes; with --scene, --take and --rating or --notes set what one is worth."""
+    with open_project(project) as store:
+        asyncio.run(reconcile_with_engine(store))
+        scene_id = None if scene is None else store.scene_named(scene).id
+        if rating is not None or notes is not None:
+            _annotate(store, chosen_take(store, scene_id, take), rating, notes)
+        listed = store.takes(scene_id)
+        names = {one.id: one.name for one in store.scenes()}
+        present(as_json, {"takes": [_answer(store, one, names) for one in listed]})
+        if not as_json:
+            rows = [_row(store, one, names) for one in listed]
+            headings = ("scene", "take", "status", "seed", "rating", "folder or reason")
+            console().print(table(headings, rows))
+
+
+def chosen_take(store: ProjectStore, scene_id: str | None, number: int | None) -> TakeRecord:
+    """Return the take of that number in the scene. Raises UserError when it is not one take."""
+    if scene_id is None or number is None:
+        raise UserError("Which take?", next_step="Give --scene and --take.")
+    for take in store.takes(scene_id):
+        if take.number == number:
+            return take
+    raise UserError(f"The scene has no take {number}.", next_step="List them with masque takes PROJECT.")
+
+
+def _annotate(store: ProjectStore, take: TakeRecord, rating: int | None, notes: str | None) -> None:
+    with store.change("Rate take" if notes is None else "Annotate take") as change:
+        if rating is not None:
+            change.rate_take(take.id, rating)
+        if notes is not None:
+            change.note_take(take.id, notes)
+
+
+def _answer(store: ProjectStore, take: TakeRecord, names: dict[str, str]) -> dict[str, object]:
+    return {
+        "id": take.id,
+        "scene": names[take.scene_id],
+        "number": take.number,
+        "status": take.status,
+        "renderer": take.renderer,
+        "seed": take.seed,
+        "rating": take.rating,
+        "notes": take.notes,
+        "error": take.error,
+        "directory": take_directory(store, take),
+        "files": [
+            {"role": f.role, "label": f.label, "path": store.folder / f.relative_path} for f in take.files
+        ],
+    }
+
+
+def _row(store: ProjectStore, take: TakeRecord, names: dict[str, str]) -> tuple[object, ...]:
+    stars = "★" * take.rating or "–"
+    where = shown(take.error) if take.error else take_directory(store, take)
+    return names[take.scene_id], take.number, take.status.value, take.seed, stars, where

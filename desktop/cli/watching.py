@@ -1,0 +1,73 @@
+"""Watching jobs from the command line until they end, with progress bars when a person looks."""
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from engine.client import EngineClient
+from engine.protocol.jobs import FINISHED_STATES, JobState, JobView
+from engine.protocol.messages import GetJob, JobChanged, JobRemoved
+
+
+class JobBars:
+    """One progress bar for each job on the error stream; nothing when nobody looks or a script reads."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        console = Console(stderr=True)
+        self._progress = None
+        if not quiet and console.is_terminal:
+            self._progress = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("frames · {task.fields[phase]}"),
+                TimeRemainingColumn(),
+                console=console,
+            )
+        self._tasks: dict[str, TaskID] = {}
+
+    def shown(self) -> AbstractContextManager[object]:
+        """Return the context in which the bars are on the screen."""
+        return self._progress if self._progress is not None else nullcontext()
+
+    def update(self, job: JobView) -> None:
+        """Show a job's state and frames."""
+        if self._progress is None:
+            return
+        if job.job_id not in self._tasks:
+            self._tasks[job.job_id] = self._progress.add_task(job.scene_name, total=None, phase="")
+        running = job.state is JobState.RUNNING
+        self._progress.update(
+            self._tasks[job.job_id],
+            completed=job.progress.frames_done,
+            total=job.progress.frame_count or None,
+            phase=job.progress.phase if running and job.progress.phase else job.state.value,
+        )
+
+
+async def watch_jobs(client: EngineClient, jobs: Iterable[JobView], bars: JobBars) -> tuple[JobView, ...]:
+    """Wait until every job is done, failed or cancelled and return them as they ended.
+
+    A job somebody clears from the queue meanwhile is returned as it was last seen.
+    """
+    latest = {job.job_id: job for job in jobs}
+    for job_id in latest:
+        latest[job_id] = await client.send(GetJob(job_id=job_id))
+    waiting = {job_id for job_id, job in latest.items() if job.state not in FINISHED_STATES}
+    with bars.shown():
+        for job in latest.values():
+            bars.update(job)
+        if waiting:
+            async for event in client.events():
+                if isinstance(event, JobChanged) and event.job.job_id in latest:
+                    latest[event.job.job_id] = event.job
+                    bars.update(event.job)
+                    if event.job.state in FINISHED_STATES:
+                        waiting.discard(event.job.job_id)
+                elif isinstance(event, JobRemoved):
+                    waiting.discard(event.job_id)
+                if not waiting:
+                    break
+    return tuple(latest.values())
