@@ -24,7 +24,7 @@ class Trim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrivingPlacement:
-    """Where and how a driving clip plays. Faces count from 1 at the left; without a length it finds its own."""
+    """Where and how a driving clip plays. Faces count from 1 at the left; length None: its own."""
 
     trim: Trim = Trim()
     start_frame: int = 0
@@ -152,7 +152,7 @@ def add_voice_clip(
 
 
 def trimmed(media: PlacedMedia, trim: Trim) -> tuple[Fraction, Fraction]:
-    """Return in and out in seconds. Raises UserError for a negative, empty or reversed trim, or past the end."""
+    """Return in and out in seconds. Raises UserError for a trim that is negative, empty or past the end."""
     in_s = Fraction(0) if trim.in_s is None else trim.in_s
     out_s = media.duration_s if trim.out_s is None else trim.out_s
     length = f"“{media.name}” is {float(media.duration_s):.2f} s long"

@@ -1,4 +1,4 @@
-"""The sample project: two characters, a driving clip on one, a voice on the other, curves, from our own samples."""
+"""The sample project: two characters, a driving clip on one, a voice on the other, and curves."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Takes: queueing renders, and taking finished ones into the project, whoever was there when they finished."""
+"""Takes: queueing renders, and taking the finished ones into the project, whoever was there at the time."""
 
 import uuid
 from collections.abc import Sequence
@@ -70,8 +70,8 @@ async def queue_take(
 def reconcile_takes(store: ProjectStore, jobs: Sequence[JobView] | None = None) -> tuple[TakeRecord, ...]:
     """Bring every take that is not done up to date and return those that changed.
 
-    A render that finished while nobody listened left `take.json` in the take's folder. `jobs` are the engine's
-    jobs of this project, None when the engine does not run.
+    A render that finished while nobody listened left `take.json` in the take's folder. `jobs` are the jobs
+    of this project, None when the engine does not run.
     """
     by_take = {job.take_id: job for job in jobs} if jobs is not None else None
     changed = []
