@@ -2,7 +2,8 @@
 
 The opencv-python wheel points Qt's plug-in and font folders at its own Qt 5 and puts an entry that ends in
 the current folder into LD_LIBRARY_PATH. All three would leak into PySide6 and into child processes, so the
-values from before the import are put back. OpenCV's number of threads is left as it is.
+values from before the import are put back. OpenCV's own log is silent: what it cannot read or write it also
+says by its results. Its number of threads is left as it is.
 """
 
 import os
@@ -17,5 +18,7 @@ for _name, _value in _values_before.items():
         os.environ.pop(_name, None)
     else:
         os.environ[_name] = _value
+
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 __all__ = ["cv2"]
