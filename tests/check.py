@@ -1,4 +1,4 @@
-"""`python -m tests.check`: everything that must hold before a change goes in; stops at the first that does not.
+"""`python -m tests.check`: all that must hold before a change goes in; stops at the first that does not.
 
 `--without-tests` leaves out pytest, for a run beside it.
 """

@@ -1,4 +1,4 @@
-"""The contracts between packages, seen from outside: what a fresh interpreter has loaded, what files exist."""
+"""The contracts between packages, seen from outside: what an interpreter has loaded, what files exist."""
 
 import re
 import subprocess
