@@ -10,7 +10,7 @@ import numpy.typing as npt
 from engine.media.file_kind import MOVIE_KINDS, OTHER_STILL_KINDS, STILL_KINDS, FileKind, kind_of_bytes
 from engine.media.opencv import cv2
 from engine.media.read_errors import reading, require_file
-from engine.media.still_header import header_size, is_png_complete
+from engine.media.still_header import header_size, is_png_complete, tiff_tags
 from engine.protocol.errors import ErrorCode, UserError
 
 Picture = npt.NDArray[np.uint8]
@@ -57,9 +57,8 @@ def read_still(path: Path) -> StillPicture:
     if kind is FileKind.PNG and not is_png_complete(data):
         raise _damaged(path)
     stored = _decode(path, data, kind)
-    return _as_still(
-        _in_eight_bits(path, stored), premultiplied=kind is FileKind.TIFF and stored.dtype == np.uint8
-    )
+    premultiplied = kind is FileKind.TIFF and _comes_premultiplied(data, stored)
+    return _as_still(_in_eight_bits(path, stored), premultiplied=premultiplied)
 
 
 def _require_still(path: Path, kind: FileKind) -> None:
@@ -162,8 +161,18 @@ def _as_still(stored: Picture, *, premultiplied: bool) -> StillPicture:
     return StillPicture(bgr=colours, alpha=alpha)
 
 
+def _comes_premultiplied(data: bytes, stored: npt.NDArray[np.generic]) -> bool:
+    """Return whether a decoded TIFF's colours are multiplied by its alpha.
+
+    They are where the file says so (ExtraSamples 1), and libtiff also multiplies straight alpha (2) of 8-bit
+    files.
+    """
+    extra_samples = tiff_tags(data).get(338, 0)
+    return extra_samples == 1 or (extra_samples == 2 and stored.dtype == np.uint8)
+
+
 def _unpremultiplied(colours: Picture, alpha: Picture) -> Picture:
-    """Undo libtiff's multiplication of the colours by alpha."""
+    """Undo the multiplication of the colours by alpha."""
     divisor = np.maximum(alpha, 1).astype(np.uint32)[:, :, None]
     restored = (colours.astype(np.uint32) * 255 + divisor // 2) // divisor
     unpremultiplied: Picture = np.minimum(restored, 255).astype(np.uint8)

@@ -55,6 +55,21 @@ def png_of_size(width: int, height: int) -> bytes:
     )
 
 
+def rgba_tiff(bgra: np.ndarray, extra_samples: int | None) -> bytes:
+    """An uncompressed TIFF; `extra_samples` 1 says premultiplied alpha, 2 straight alpha, None nothing."""
+    height, width = bgra.shape[:2]
+    pixels = bgra[:, :, [2, 1, 0, 3]].tobytes()
+    tags = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 4, 8), (259, 3, 1, 1), (262, 3, 1, 2)]
+    tags += [(273, 4, 1, 16), (277, 3, 1, 4), (278, 4, 1, height), (279, 4, 1, len(pixels))]
+    tags += [] if extra_samples is None else [(338, 3, 1, extra_samples)]
+    directory = struct.pack("<H", len(tags))
+    for tag, kind, count, value in tags:
+        held = struct.pack("<HH", value, 0) if kind == 3 and count == 1 else struct.pack("<I", value)
+        directory += struct.pack("<HHI", tag, kind, count) + held
+    head = b"II*\0" + struct.pack("<I4H", 16 + len(pixels), 8, 8, 8, 8)
+    return head + pixels + directory + bytes(4)
+
+
 @pytest.mark.parametrize("suffix", [".png", ".tiff", ".bmp", ".webp", ".jpg"])
 def test_every_format_gives_the_picture_back(tmp_path: Path, suffix: str) -> None:
     still = read_still(write(tmp_path / f"plate{suffix}", quadrants()))
@@ -120,9 +135,13 @@ def test_opaque_alpha_is_no_alpha(tmp_path: Path) -> None:
     assert read_still(write(tmp_path / "opaque.png", opaque)).alpha is None
 
 
-def test_translucent_tiff_keeps_its_colours(tmp_path: Path) -> None:
-    translucent = np.dstack([quadrants(), np.full((64, 48), 100, np.uint8)])
-    still = read_still(write(tmp_path / "cut-out.tiff", translucent))
+@pytest.mark.parametrize("extra_samples", [None, 1, 2])
+def test_translucent_tiff_keeps_its_colours(tmp_path: Path, extra_samples: int | None) -> None:
+    colours = quadrants() * (100 / 255 if extra_samples == 1 else 1)
+    translucent = np.dstack([np.round(colours).astype(np.uint8), np.full((64, 48), 100, np.uint8)])
+    path = tmp_path / "cut-out.tiff"
+    path.write_bytes(rgba_tiff(translucent, extra_samples))
+    still = read_still(path)
     assert still.alpha is not None
     assert int(still.alpha.min()) == int(still.alpha.max()) == 100
     assert np.abs(still.bgr.astype(int) - quadrants()).max() <= 2
