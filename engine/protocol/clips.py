@@ -25,9 +25,9 @@ class LoopMode(StrEnum):
 class DrivingInput:
     """A piece of video that drives a character.
 
-    `source_in_s`/`source_out_s` are seconds in the file (out is exclusive), `start_frame`/`length_frames` its place
-    on the timeline, `speed` source seconds per timeline second, `face_index` the driver counted from the left,
-    `neutral_s` the source time of the neutral face (None: the calmest frame is chosen).
+    `source_in_s`/`source_out_s` are seconds in the file (out is exclusive), `start_frame`/`length_frames` its
+    place on the timeline, `speed` source seconds per timeline second, `face_index` the driver counted from the
+    left, `neutral_s` the source time of the neutral face (None: the calmest frame is chosen).
     """
 
     path: Path
@@ -61,7 +61,7 @@ class VoiceInput:
 def source_time_s(clip: DrivingInput, frame: int, frame_rate: Fraction) -> Fraction | None:
     """Return the source second shown at a project frame, or None where the clip shows nothing.
 
-    The result lies in [source_in_s, source_out_s): the reader shows the picture whose time is at or before it.
+    The result lies in [source_in_s, source_out_s): shown is the picture whose time is at or before it.
     """
     elapsed_frames = frame - clip.start_frame
     if not 0 <= elapsed_frames < clip.length_frames:
@@ -89,5 +89,5 @@ def driving_clip_at(clips: Sequence[DrivingInput], frame: int) -> DrivingInput |
 
 
 def natural_length_frames(span_s: Fraction, speed: Fraction, frame_rate: Fraction) -> int:
-    """Return how many project frames `span_s` source seconds fill at `speed`, at least 1 (rounded to the nearest)."""
+    """Return how many project frames `span_s` source seconds fill at `speed`, rounded, at least 1."""
     return max(1, round(span_s / speed * frame_rate))

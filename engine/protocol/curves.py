@@ -88,7 +88,7 @@ def _between(left: CurveKey, right: CurveKey, frame: float) -> float:
 
 
 def _bezier(left: CurveKey, right: CurveKey, frame: float) -> float:
-    """Solve time for the curve parameter by bisection; handles are kept inside the span so time is monotone."""
+    """Solve time for the parameter by bisection; handles are kept inside the span so time is monotone."""
     span = right.frame - left.frame
     out_frames = min(max(left.handle_out.frames, 0.0), span)
     in_frames = max(min(right.handle_in.frames, 0.0), -span)
@@ -112,4 +112,6 @@ def _bezier(left: CurveKey, right: CurveKey, frame: float) -> float:
 
 def _cubic(points: tuple[float, float, float, float], t: float) -> float:
     s = 1.0 - t
-    return s * s * s * points[0] + 3 * s * s * t * points[1] + 3 * s * t * t * points[2] + t * t * t * points[3]
+    return (
+        s * s * s * points[0] + 3 * s * s * t * points[1] + 3 * s * t * t * points[2] + t * t * t * points[3]
+    )

@@ -49,8 +49,8 @@ class RenderRequest:
     """A render, completely described.
 
     `request_id` makes submitting idempotent and ties the result to its take. The take's files go to
-    `output_directory` (absolute) under names that begin with `file_stem`. `width` and `height` are the even pixel
-    size of the result; the plate is fitted inside without changing its aspect and padded by its edge colours.
+    `output_directory` (absolute) under names that begin with `file_stem`. `width` and `height` are the even
+    pixel size of the result; the plate is fitted inside, its aspect kept, and padded by its edge colours.
     """
 
     request_id: str
