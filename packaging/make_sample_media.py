@@ -1,6 +1,7 @@
-"""Makes Masque's own sample media, drawn and synthesised here: `python packaging/make_sample_media.py [FOLDER]`.
+"""Makes Masque's own sample media, drawn and synthesised here.
 
-Needs an environment in which Masque is installed. The same versions of numpy, OpenCV and PyAV give the same files.
+`python packaging/make_sample_media.py [FOLDER]`, in an environment in which Masque is installed. The same
+versions of numpy, OpenCV and PyAV give the same files.
 """
 
 import argparse
@@ -45,7 +46,9 @@ def write_clip(path: Path, paint: Callable[[int], Canvas], frame_count: int) -> 
     """Write `frame_count` painted frames as H.264 with BT.709 colours."""
     first = paint(0)
     with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
-        stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options={"crf": "19", "preset": "slow"})
+        stream = container.add_stream(
+            "libx264", rate=FRAMES_PER_SECOND, options={"crf": "19", "preset": "slow"}
+        )
         stream.width, stream.height, stream.pix_fmt = first.width, first.height, "yuv420p"
         codec = stream.codec_context
         codec.thread_count = 1

@@ -1,6 +1,6 @@
 """A small painter: smooth shapes with soft edges, laid over each other on a picture of floating-point colour.
 
-Points are float64 arrays [n, 2] of (x, y) in pixels, y downwards. Colours are written as people write them, "#rrggbb".
+Points are float64 arrays [n, 2] of (x, y) in pixels, y downwards. Colours are written "#rrggbb".
 """
 
 from collections.abc import Sequence
@@ -82,7 +82,9 @@ class Canvas:
         target, alpha = self._target(patch, opacity)
         target += (255.0 - target) * alpha * (bgr(colour) / 255.0)
 
-    def blend(self, patch: Patch, colours: tuple[str, str], start: Sequence[float], end: Sequence[float]) -> None:
+    def blend(
+        self, patch: Patch, colours: tuple[str, str], start: Sequence[float], end: Sequence[float]
+    ) -> None:
         """Lay a straight gradient of two colours over the picture, from point `start` to point `end`."""
         target, alpha = self._target(patch, 1.0)
         height, width = target.shape[:2]
@@ -90,17 +92,17 @@ class Canvas:
         columns = np.arange(width, dtype=np.float32)[None, :] + (max(0, patch.left) - start[0])
         along = (end[0] - start[0], end[1] - start[1])
         share = (columns * along[0] + rows * along[1]) / (along[0] ** 2 + along[1] ** 2)
-        share = np.clip(share, 0, 1).astype(np.float32)[..., None]
-        colour = bgr(colours[0]) * (1 - share) + bgr(colours[1]) * share
+        weight = np.clip(share, 0, 1).astype(np.float32)[..., None]
+        colour = bgr(colours[0]) * (1 - weight) + bgr(colours[1]) * weight
         target += (colour - target) * alpha
 
     def blur(self, sigma: float) -> None:
         """Throw everything painted so far out of focus."""
-        self.pixels = cv2.GaussianBlur(self.pixels, (0, 0), sigma)
+        self.pixels = np.asarray(cv2.GaussianBlur(self.pixels, (0, 0), sigma), np.float32)
 
     def picture(self) -> NDArray[np.uint8]:
         """Return the picture as uint8 [height, width, 3], BGR."""
-        return np.clip(self.pixels + 0.5, 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(self.pixels + 0.5, 0, 255), np.uint8)
 
     def _target(self, patch: Patch, opacity: float) -> tuple[Plane, Plane]:
         top, left = max(0, patch.top), max(0, patch.left)
@@ -116,7 +118,8 @@ class Canvas:
         margin = int(np.ceil(3 * soften + (stroke or 0) + 3))
         every = np.concatenate(lines)
         low = np.maximum(np.floor(every.min(axis=0)).astype(int) - margin, -margin)
-        high = np.minimum(np.ceil(every.max(axis=0)).astype(int) + margin, (self.width, self.height) + np.array(margin))
+        limit = np.array([self.width + margin, self.height + margin])
+        high = np.minimum(np.ceil(every.max(axis=0)).astype(int) + margin, limit)
         if high[0] <= low[0] or high[1] <= low[1]:
             return Patch(left=0, top=0, alpha=np.zeros((0, 0), np.float32))
         size = high - low
@@ -141,7 +144,9 @@ def soften_plane(plane: Plane, sigma: float) -> Plane:
     height, width = plane.shape
     small = cv2.resize(plane, (width // 4, height // 4), interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), sigma / 4, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), np.float32).clip(0, 1)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), np.float32).clip(
+        0, 1
+    )
 
 
 def rim(patch: Patch, *, offset: tuple[float, float], softness: float) -> Patch:
@@ -151,7 +156,9 @@ def rim(patch: Patch, *, offset: tuple[float, float], softness: float) -> Patch:
     padded = np.pad(patch.alpha, padding)
     move = np.array([[1, 0, offset[0]], [0, 1, offset[1]]], np.float64)
     moved = cv2.warpAffine(padded, move, (padded.shape[1], padded.shape[0]))
-    inner = soften_plane(np.asarray(moved, np.float32), softness)[padding : padding + height, padding : padding + width]
+    inner = soften_plane(np.asarray(moved, np.float32), softness)[
+        padding : padding + height, padding : padding + width
+    ]
     return Patch(left=patch.left, top=patch.top, alpha=patch.alpha * (1 - inner))
 
 

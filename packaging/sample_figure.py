@@ -5,83 +5,30 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sample_canvas import Canvas, Patch, Points, closed_curve, ellipse, mix, open_curve, rim
 from sample_face import FacePainter
+from sample_hair import HairPainter
 from sample_people import Expression, Hair, Look, Pose
-
-HAIR_BACK = {
-    Hair.BOB: [
-        (0, -1.78), (0.72, -1.62), (1.22, -1.02), (1.36, -0.2), (1.36, 0.55), (1.30, 1.15), (1.02, 1.50), (0.6, 1.42),
-        (0, 1.3), (-0.6, 1.42), (-1.02, 1.50), (-1.30, 1.15), (-1.36, 0.55), (-1.36, -0.2), (-1.22, -1.02), (-0.72, -1.62),
-    ],
-    Hair.CROP: [(0, -1.66), (0.8, -1.45), (1.08, -0.8), (1.0, 0.1), (0, 0.4), (-1.0, 0.1), (-1.08, -0.8), (-0.8, -1.45)],
-    Hair.BUN: [
-        (0, -1.70), (0.75, -1.5), (1.10, -0.9), (1.04, -0.1), (0.9, 0.4), (0, 0.8), (-0.9, 0.4), (-1.04, -0.1),
-        (-1.10, -0.9), (-0.75, -1.5),
-    ],
-}  # fmt: skip
-
-BACK_DEPTH = {Hair.BOB: -0.10, Hair.CROP: 0.0, Hair.BUN: 0.0}
-
-# Guide strands from root to tip, in order around the head; the hair in front fills what lies between neighbours.
-HAIR_FRONT: dict[Hair, list[list[list[tuple[float, float]]]]] = {
-    Hair.BOB: [
-        [
-            [(-0.30, -1.70), (-0.85, -1.45), (-1.25, -0.75), (-1.36, 0.1), (-1.30, 0.9), (-1.02, 1.46)],
-            [(-0.30, -1.60), (-0.78, -1.25), (-1.12, -0.65), (-1.20, 0.1), (-1.14, 0.8), (-0.96, 1.36)],
-            [(-0.28, -1.45), (-0.60, -1.12), (-0.92, -0.60), (-1.02, 0.05), (-0.98, 0.6), (-0.90, 1.10)],
-        ],
-        [
-            [(-0.34, -1.70), (0.35, -1.78), (1.05, -1.25), (1.36, -0.2), (1.34, 0.8), (1.02, 1.46)],
-            [(-0.34, -1.58), (0.35, -1.50), (0.92, -1.02), (1.19, -0.2), (1.18, 0.7), (0.98, 1.36)],
-            [(-0.32, -1.45), (0.18, -1.20), (0.72, -0.86), (0.98, -0.28), (1.02, 0.4), (0.92, 1.10)],
-        ],
-    ],
-    Hair.CROP: [
-        [
-            [(-1.04, 0.06), (-1.13, -0.5), (-1.10, -1.0), (-0.86, -1.42), (-0.5, -1.66), (-0.1, -1.78)],
-            [(-0.99, 0.06), (-1.03, -0.5), (-0.94, -0.9), (-0.70, -1.2), (-0.38, -1.46), (0.0, -1.62)],
-            [(-0.95, 0.10), (-0.93, -0.4), (-0.86, -0.72), (-0.66, -1.00), (-0.38, -1.18), (-0.05, -1.28)],
-        ],
-        [
-            [(-0.62, -1.30), (-0.55, -1.72), (0.05, -1.98), (0.62, -1.78), (1.0, -1.30), (1.12, -0.55), (1.04, 0.06)],
-            [(-0.66, -1.18), (-0.40, -1.48), (0.10, -1.66), (0.60, -1.46), (0.92, -1.05), (1.02, -0.45), (0.99, 0.06)],
-            [(-0.66, -1.00), (-0.35, -1.16), (0.10, -1.22), (0.52, -1.10), (0.80, -0.82), (0.92, -0.35), (0.95, 0.10)],
-        ],
-    ],
-    Hair.BUN: [
-        [
-            [(0.02, -1.78), (-0.55, -1.66), (-0.98, -1.25), (-1.15, -0.65), (-1.12, 0.0), (-1.02, 0.42)],
-            [(0.02, -1.55), (-0.45, -1.42), (-0.84, -1.08), (-1.01, -0.6), (-1.04, -0.1), (-0.99, 0.30)],
-            [(0.02, -1.20), (-0.36, -1.16), (-0.68, -0.95), (-0.88, -0.6), (-0.96, -0.2), (-0.97, 0.15)],
-        ],
-        [
-            [(-0.02, -1.78), (0.55, -1.66), (0.98, -1.25), (1.15, -0.65), (1.12, 0.0), (1.02, 0.42)],
-            [(-0.02, -1.55), (0.45, -1.42), (0.84, -1.08), (1.01, -0.6), (1.04, -0.1), (0.99, 0.30)],
-            [(-0.02, -1.20), (0.36, -1.16), (0.68, -0.95), (0.88, -0.6), (0.96, -0.2), (0.97, 0.15)],
-        ],
-    ],
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FigurePainter:
-    """Paints one person, head and shoulders. `seed` chooses how single hairs lie; keep it to keep them in place."""
+    """Paints one person, head and shoulders."""
 
     canvas: Canvas
     look: Look
     pose: Pose
     expression: Expression
-    seed: int = 1
 
     def paint(self) -> None:
         """Paint the person over what is on the canvas, from back to front."""
-        self._paint_hair_behind()
+        hair = HairPainter(canvas=self.canvas, look=self.look, pose=self.pose)
+        hair.paint_behind()
         self._paint_neck()
         self._paint_clothes()
         if self.look.hair is not Hair.BOB:
             self._paint_ears()
         face = FacePainter(canvas=self.canvas, look=self.look, pose=self.pose, expression=self.expression)
         skin = face.paint()
-        self._paint_hair_in_front(skin)
+        hair.paint_in_front(skin)
         if self.look.earrings:
             self._paint_earrings()
 
@@ -93,15 +40,18 @@ class FigurePainter:
     def _paint_neck(self) -> None:
         unit, width = self.pose.unit, 0.50 * self.look.jaw
         head = self.pose.flat(np.array([[0.0, 0.6]]), 0.0)[0] - self._body(np.array([[0.0, 0.6]]))[0]
-        outline = closed_curve([(-width, 0.6), (-width * 0.98, 1.5), (-width * 1.25, 2.0), (-0.9, 2.35), (0, 2.75), (0.9, 2.35),
-                                (width * 1.25, 2.0), (width * 0.98, 1.5), (width, 0.6)])  # fmt: skip
+        outline = closed_curve([(-width, 0.6), (-width * 0.98, 1.5), (-width * 1.25, 2.0), (-0.9, 2.35),
+                                (0, 2.75), (0.9, 2.35), (width * 1.25, 2.0), (width * 0.98, 1.5),
+                                (width, 0.6)])  # fmt: skip
         follow = np.clip((1.8 - outline[:, 1]) / 1.2, 0, 1)[:, None]
         neck = self.canvas.shape(self._body(outline) + follow * head)
         self.canvas.paint(neck, mix(self.look.skin, self.look.skin_shade, 0.22))
         away = rim(neck, offset=(0.3 * self.pose.light_x * unit, 0), softness=0.18 * unit)
         self.canvas.darken(away, mix(self.look.skin_shade, "#ffffff", 0.2), 0.7)
         drop = 0.17 * self.expression.mouth_open
-        chin = closed_curve([(-0.95, 0.5), (0.95, 0.5), (0.75, 1.35 + drop), (0.0, 1.72 + drop), (-0.75, 1.35 + drop)])
+        chin = closed_curve(
+            [(-0.95, 0.5), (0.95, 0.5), (0.75, 1.35 + drop), (0.0, 1.72 + drop), (-0.75, 1.35 + drop)]
+        )
         shadow = self.canvas.shape(self.pose.flat(chin, 0.1), soften=0.10 * unit).within(neck)
         self.canvas.darken(shadow, mix(self.look.skin_shade, "#3a1a2a", 0.35), 0.8)
         for side in (-1.0, 1.0):
@@ -111,13 +61,29 @@ class FigurePainter:
 
     def _paint_clothes(self) -> None:
         unit, look, wide = self.pose.unit, self.look, self.look.shoulders
-        left = [(-0.62, 1.92), (-1.05, 2.10), (-wide * 0.78, 2.34), (-wide, 2.75), (-wide * 1.12, 3.6), (-wide * 1.2, 5.2), (-wide * 1.2, 7.0)]
+        left = [
+            (-0.62, 1.92),
+            (-1.05, 2.10),
+            (-wide * 0.78, 2.34),
+            (-wide, 2.75),
+            (-wide * 1.12, 3.6),
+            (-wide * 1.2, 5.2),
+            (-wide * 1.2, 7.0),
+        ]
         right = [(-x, y) for x, y in reversed(left)]
-        neckline = [(0.55, 2.22), (0.30, 2.52), (0.0, 2.62 if not look.collar else 2.75), (-0.30, 2.52), (-0.55, 2.22)]
+        neckline = [
+            (0.55, 2.22),
+            (0.30, 2.52),
+            (0.0, 2.62 if not look.collar else 2.75),
+            (-0.30, 2.52),
+            (-0.55, 2.22),
+        ]
         outline = np.concatenate([open_curve(left), open_curve(right), open_curve(neckline)])
         clothes = self.canvas.shape(self._body(outline))
         top, bottom = self._body(np.array([[0.0, 2.0], [0.0, 5.0]]))
-        self.canvas.blend(clothes, (look.clothes, mix(look.clothes, look.clothes_shade, 0.7)), top.tolist(), bottom.tolist())
+        self.canvas.blend(
+            clothes, (look.clothes, mix(look.clothes, look.clothes_shade, 0.7)), top.tolist(), bottom.tolist()
+        )
         away = rim(clothes, offset=(0.5 * self.pose.light_x * unit, 0.1 * unit), softness=0.35 * unit)
         self.canvas.darken(away, mix(look.clothes_shade, "#ffffff", 0.2), 0.75)
         lit = rim(clothes, offset=(-0.22 * self.pose.light_x * unit, 0.2 * unit), softness=0.16 * unit)
@@ -127,8 +93,14 @@ class FigurePainter:
             self._paint_collar(clothes)
         else:
             edge = self._body(open_curve([(0.64, 1.94), *neckline, (-0.64, 1.94)]))
-            self.canvas.paint(self.canvas.strokes([edge], thickness=0.10 * unit, soften=0.01 * unit), look.clothes_shade, 0.75)
-            upper = self.canvas.strokes([edge - np.array([0, 0.02 * unit])], thickness=0.05 * unit, soften=0.01 * unit)
+            self.canvas.paint(
+                self.canvas.strokes([edge], thickness=0.10 * unit, soften=0.01 * unit),
+                look.clothes_shade,
+                0.75,
+            )
+            upper = self.canvas.strokes(
+                [edge - np.array([0, 0.02 * unit])], thickness=0.05 * unit, soften=0.01 * unit
+            )
             self.canvas.paint(upper, look.clothes_light, 0.55)
 
     def _paint_folds(self, clothes: Patch) -> None:
@@ -142,104 +114,86 @@ class FigurePainter:
             ]
         folds = [self._body(open_curve(line)) for line in lines]
         self.canvas.darken(
-            self.canvas.strokes(folds, thickness=0.10 * unit, soften=0.08 * unit).within(clothes), self.look.clothes_shade, 0.55
+            self.canvas.strokes(folds, thickness=0.10 * unit, soften=0.11 * unit).within(clothes),
+            self.look.clothes_shade,
+            0.38,
         )
         beside = [fold + np.array([0.1 * unit, -0.06 * unit]) for fold in folds]
         self.canvas.lighten(
-            self.canvas.strokes(beside, thickness=0.06 * unit, soften=0.06 * unit).within(clothes), self.look.clothes_light, 0.35
+            self.canvas.strokes(beside, thickness=0.06 * unit, soften=0.06 * unit).within(clothes),
+            self.look.clothes_light,
+            0.20,
         )
 
     def _paint_collar(self, clothes: Patch) -> None:
         unit, look = self.pose.unit, self.look
         placket = self._body(open_curve([(0.0, 2.75), (0.01, 3.6), (0.0, 6.0)]))
-        self.canvas.darken(self.canvas.strokes([placket], thickness=0.05 * unit, soften=0.02 * unit).within(clothes), look.clothes_shade, 0.8)
+        self.canvas.darken(
+            self.canvas.strokes([placket], thickness=0.05 * unit, soften=0.02 * unit).within(clothes),
+            look.clothes_shade,
+            0.8,
+        )
         for y in (3.15, 3.85, 4.55):
             button = self._body(ellipse((0.10, y), (0.05, 0.05)))
-            self.canvas.paint(self.canvas.shape(button, soften=0.01 * unit), mix(look.clothes_light, "#ffffff", 0.4), 0.9)
+            self.canvas.paint(
+                self.canvas.shape(button, soften=0.01 * unit), mix(look.clothes_light, "#ffffff", 0.4), 0.9
+            )
         for side in (-1.0, 1.0):
-            flap = [(0.60 * side, 1.80), (0.72 * side, 2.05), (0.66 * side, 2.62), (0.36 * side, 2.98), (0.02 * side, 2.72), (0.34 * side, 2.38)]
+            flap = [
+                (0.60 * side, 1.80),
+                (0.72 * side, 2.05),
+                (0.66 * side, 2.62),
+                (0.36 * side, 2.98),
+                (0.02 * side, 2.72),
+                (0.34 * side, 2.38),
+            ]
             points = self._body(np.concatenate([open_curve(flap[:3]), np.array(flap[3:])]))
-            shadow = self.canvas.shape(points + np.array([0.02, 0.10]) * unit, soften=0.06 * unit).within(clothes)
+            shadow = self.canvas.shape(points + np.array([0.02, 0.10]) * unit, soften=0.06 * unit).within(
+                clothes
+            )
             self.canvas.darken(shadow, look.clothes_shade, 0.7)
             shape = self.canvas.shape(points, soften=0.008 * unit)
             lit = 0.18 if side == self.pose.light_x else 0.0
             self.canvas.paint(shape, mix(look.clothes, look.clothes_light, 0.22 + lit))
-            self.canvas.darken(rim(shape, offset=(0, -0.08 * unit), softness=0.08 * unit), look.clothes_shade, 0.45)
+            self.canvas.darken(
+                rim(shape, offset=(0, -0.08 * unit), softness=0.08 * unit), look.clothes_shade, 0.45
+            )
 
     def _paint_ears(self) -> None:
         unit, look = self.pose.unit, self.look
         for side in (-1.0, 1.0):
-            outline = closed_curve([(0.93 * side, -0.12), (1.08 * side, -0.20), (1.17 * side, -0.06), (1.12 * side, 0.24), (1.02 * side, 0.42), (0.92 * side, 0.36)])
+            outline = closed_curve(
+                [
+                    (0.93 * side, -0.12),
+                    (1.08 * side, -0.20),
+                    (1.17 * side, -0.06),
+                    (1.12 * side, 0.24),
+                    (1.02 * side, 0.42),
+                    (0.92 * side, 0.36),
+                ]
+            )
             ear = self.canvas.shape(self.pose.flat(outline, -0.12))
             lit = side == self.pose.light_x
             self.canvas.paint(ear, look.skin if lit else mix(look.skin, look.skin_shade, 0.45))
-            self.canvas.darken(rim(ear, offset=(-0.03 * side * unit, 0), softness=0.05 * unit), look.skin_shade, 0.5)
-            inner = open_curve([(1.0 * side, -0.08), (1.09 * side, -0.08), (1.08 * side, 0.1), (1.0 * side, 0.24)])
-            line = self.canvas.strokes([self.pose.flat(inner, -0.12)], thickness=0.04 * unit, soften=0.02 * unit).within(ear)
+            self.canvas.darken(
+                rim(ear, offset=(-0.03 * side * unit, 0), softness=0.05 * unit), look.skin_shade, 0.5
+            )
+            inner = open_curve(
+                [(1.0 * side, -0.08), (1.09 * side, -0.08), (1.08 * side, 0.1), (1.0 * side, 0.24)]
+            )
+            line = self.canvas.strokes(
+                [self.pose.flat(inner, -0.12)], thickness=0.04 * unit, soften=0.02 * unit
+            ).within(ear)
             self.canvas.darken(line, look.skin_shade, 0.7)
-
-    def _paint_hair_behind(self) -> None:
-        unit, look = self.pose.unit, self.look
-        if look.hair is Hair.BUN:
-            bun = self.canvas.shape(self.pose.flat(ellipse((0.0, -1.92), (0.52, 0.44)), -0.35))
-            self._model_hair(bun)
-            rings = [self.pose.flat(ellipse((0.02 * n, -1.92 + 0.02 * n), (0.46 - 0.09 * n, 0.38 - 0.08 * n))[8:30], -0.35) for n in range(5)]
-            self.canvas.lighten(self.canvas.strokes(rings, thickness=0.02 * unit, soften=0.012 * unit).within(bun), look.hair_light, 0.4)
-        back = self.canvas.shape(self.pose.flat(closed_curve(HAIR_BACK[look.hair]), BACK_DEPTH[look.hair]))
-        self.canvas.paint(back, mix(look.hair_shade, look.hair_colour, 0.25))
-        self.canvas.darken(rim(back, offset=(0, 0), softness=0.1 * unit), look.hair_shade, 0.5)
-
-    def _paint_hair_in_front(self, skin: Patch) -> None:
-        unit, look = self.pose.unit, self.look
-        locks = [[open_curve(guide, steps=8) for guide in lock] for lock in HAIR_FRONT[look.hair]]
-        for lock in locks:
-            outline = self._hair_points(np.concatenate([lock[0], lock[-1][::-1]]))
-            cast = self.canvas.shape(outline + np.array([-0.03 * self.pose.light_x, 0.07]) * unit, soften=0.06 * unit)
-            self.canvas.darken(cast.within(skin), mix(look.skin_shade, look.hair_shade, 0.3), 0.55)
-        for number, lock in enumerate(locks):
-            outline = self._hair_points(np.concatenate([lock[0], lock[-1][::-1]]))
-            shape = self.canvas.shape(outline, soften=0.012 * unit)
-            self._model_hair(shape)
-            self._paint_strands(lock, shape, np.random.RandomState(self.seed * 17 + number))
-
-    def _model_hair(self, shape: Patch) -> None:
-        unit, look, light = self.pose.unit, self.look, self.pose.light_x
-        self.canvas.paint(shape, look.hair_colour)
-        self.canvas.darken(rim(shape, offset=(0.2 * light * unit, -0.1 * unit), softness=0.16 * unit), look.hair_shade, 0.75)
-        self.canvas.lighten(rim(shape, offset=(-0.10 * light * unit, 0.10 * unit), softness=0.1 * unit), look.hair_light, 0.22)
-
-    def _paint_strands(self, lock: list[Points], shape: Patch, chance: np.random.RandomState) -> None:
-        unit, look = self.pose.unit, self.look
-        tones = [(look.hair_shade, 0.55, 0.022), (look.hair_light, 0.42, 0.014), (look.hair_shade, 0.5, 0.012), (look.hair_light, 0.5, 0.008)]
-        for colour, opacity, thickness in tones:
-            strands = [self._hair_points(_between(lock, chance)) for _ in range(26)]
-            patch = self.canvas.strokes(strands, thickness=thickness * unit, soften=0.006 * unit).within(shape)
-            self.canvas.paint(patch, colour, opacity)
-        sheen = [self._hair_points(_between(lock, chance)[10:20]) for _ in range(22)]
-        patch = self.canvas.strokes(sheen, thickness=0.03 * unit, soften=0.03 * unit).within(shape)
-        self.canvas.lighten(patch, look.hair_light, 0.5)
-
-    def _hair_points(self, points: Points) -> Points:
-        """Place hair that hugs the skull: in front over the brow, at the side further back."""
-        skull = np.sqrt(np.clip(1 - (points[:, 0] / 1.02) ** 2, 0, 1))
-        height = np.clip((points[:, 1] + 1.9) / 0.9, 0, 1)
-        return self.pose.flat(points, 0.05 + 0.55 * skull * height)
 
     def _paint_earrings(self) -> None:
         unit = self.pose.unit
         for side in (-1.0, 1.0):
-            drop = self.canvas.shape(self.pose.flat(ellipse((0.97 * side, 0.74), (0.055, 0.075)), 0.05), soften=0.008 * unit)
+            drop = self.canvas.shape(
+                self.pose.flat(ellipse((0.97 * side, 0.74), (0.055, 0.075)), 0.05), soften=0.008 * unit
+            )
             self.canvas.paint(drop, "#e9c36a")
-            shine = self.pose.flat(ellipse((0.97 * side + 0.02 * self.pose.light_x, 0.715), (0.018, 0.024)), 0.05)
+            shine = self.pose.flat(
+                ellipse((0.97 * side + 0.02 * self.pose.light_x, 0.715), (0.018, 0.024)), 0.05
+            )
             self.canvas.paint(self.canvas.shape(shine, soften=0.006 * unit), "#fff6d8")
-
-
-def _between(lock: list[Points], chance: np.random.RandomState) -> Points:
-    """Return a strand at a chance place between two neighbouring guides, cut at a chance length."""
-    place = chance.uniform(0, len(lock) - 1)
-    first = min(int(place), len(lock) - 2)
-    share = place - first
-    drift = chance.uniform(-0.25, 0.25) * np.linspace(0, 1, len(lock[0]))[:, None]
-    strand = lock[first] * (1 - share - drift) + lock[first + 1] * (share + drift)
-    start = chance.randint(0, len(strand) // 3)
-    return strand[start : len(strand) - chance.randint(0, len(strand) // 4)]

@@ -1,7 +1,8 @@
 """The people in the sample media: what each looks like, and how a head sits in the picture.
 
-Head coordinates: x to our right, y downwards, z towards us; the origin lies between the eyes and 1 is half the
-width of the face. Positive yaw turns the face to our right, positive pitch bows it, positive roll leans it to our right.
+Head coordinates: x to our right, y downwards, z towards us; the origin lies between the eyes and 1 is
+half the width of the face. Positive yaw turns the face to our right, positive pitch bows it, positive roll
+leans it to our right.
 """
 
 from dataclasses import dataclass
@@ -107,8 +108,8 @@ MARA = Look(
 TOBIAS = Look(
     skin="#dfab88", skin_shade="#95584a", skin_light="#fbdcba", blush="#d9705c", lips="#b5645a",
     hair=Hair.CROP, hair_colour="#8a4a26", hair_shade="#45210f", hair_light="#d08a4a", iris="#3f6f6a",
-    clothes="#2f4d6b", clothes_shade="#16273d", clothes_light="#5f86a8", jaw=1.14, brow_weight=1.45, eye_size=0.92,
-    lash_weight=0.7, lip_weight=0.75, shoulders=2.55, collar=True, stubble=True,
+    clothes="#2f4d6b", clothes_shade="#16273d", clothes_light="#5f86a8", jaw=1.14, brow_weight=1.45,
+    eye_size=0.92, lash_weight=0.7, lip_weight=0.75, shoulders=2.55, collar=True, stubble=True,
 )  # fmt: skip
 INES = Look(
     skin="#e2b08c", skin_shade="#9a5b4d", skin_light="#ffe0c0", blush="#e07866", lips="#b9524f",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from sample_canvas import Canvas
 from sample_figure import FigurePainter
@@ -15,7 +16,7 @@ BLINK_S = 0.28
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performance:
-    """Tracks of (seconds, value); between keys the value eases. Angles in radians, the rest as in Expression."""
+    """Tracks of (seconds, value), eased between keys. Angles in radians, the rest as in Expression."""
 
     yaw: Track = ((0, 0),)
     pitch: Track = ((0, 0),)
@@ -56,7 +57,7 @@ def eased(track: Track, time_s: float) -> float:
     """Return the track's value at a time, eased in and out of every key."""
     if time_s <= track[0][0]:
         return track[0][1]
-    for (start_s, start), (end_s, end) in zip(track, track[1:], strict=False):
+    for (start_s, start), (end_s, end) in pairwise(track):
         if time_s < end_s:
             share = (time_s - start_s) / (end_s - start_s)
             return start + (end - start) * share * share * (3 - 2 * share)
@@ -69,8 +70,8 @@ SMILE_AND_NOD = Performance(
     roll=((0.5, 0), (1.1, -0.06), (1.9, 0.07), (2.7, 0.0)),
     smile=((0.5, 0.08), (0.9, 0.55), (1.35, 0.30), (2.3, 0.25), (2.7, 0.9), (3.4, 0.95), (3.85, 0.15)),
     mouth_open=(
-        (0.9, 0), (1.05, 0.35), (1.2, 0.08), (1.35, 0.5), (1.5, 0.12), (1.68, 0.42), (1.85, 0.1), (2.05, 0.55),
-        (2.3, 0.02), (2.6, 0.0), (2.8, 0.42), (3.3, 0.36), (3.6, 0.0),
+        (0.9, 0), (1.05, 0.35), (1.2, 0.08), (1.35, 0.5), (1.5, 0.12), (1.68, 0.42), (1.85, 0.1),
+        (2.05, 0.55), (2.3, 0.02), (2.6, 0.0), (2.8, 0.42), (3.3, 0.36), (3.6, 0.0),
     ),
     pucker=((1.45, 0), (1.6, 0.7), (1.8, 0)),
     brows=((0.5, 0), (0.75, 0.9), (1.2, 0.1), (1.9, -0.5), (2.3, 0.2), (2.7, 0.7), (3.5, 0)),
@@ -128,12 +129,12 @@ def solo_painter() -> Callable[[int], Canvas]:
 
 
 def pair_painter() -> Callable[[int], Canvas]:
-    """Return what paints a frame of the clip of two people, 640x360."""
-    backdrop = Canvas(640, 360)
+    """Return what paints a frame of the clip of two people, 768x432."""
+    backdrop = Canvas(768, 432)
     paint_studio(backdrop, ("#a08a80", "#4a3d48"))
     cast = (
-        (MARA, Pose(x=190, y=158, unit=56, yaw=0.05), SHE_TELLS),
-        (TOBIAS, Pose(x=450, y=150, unit=57, yaw=-0.05), HE_LISTENS),
+        (MARA, Pose(x=220, y=190, unit=70, yaw=0.05), SHE_TELLS),
+        (TOBIAS, Pose(x=545, y=182, unit=71, yaw=-0.05), HE_LISTENS),
     )
 
     def paint(frame: int) -> Canvas:

@@ -7,7 +7,7 @@ GRAIN_SEED = 5
 
 
 def paint_evening_room(canvas: Canvas) -> None:
-    """Paint the wall, the window with the town at dusk, a lamp, shelves and a plant, all a little out of focus."""
+    """Paint the wall, the window with the town at dusk, lamp, shelves and plant, a little out of focus."""
     _paint_wall(canvas)
     _paint_window(canvas)
     _paint_shelves(canvas)
@@ -20,14 +20,20 @@ def paint_studio(canvas: Canvas, colours: tuple[str, str]) -> None:
     """Paint a wall of two colours, from the lit side to the dark one."""
     width, height = canvas.width, canvas.height
     canvas.blend(canvas.everywhere(), colours, (0, 0), (width, height))
-    glow = canvas.shape(ellipse((0.36 * width, 0.36 * height), (0.3 * width, 0.34 * height)), soften=0.11 * width)
+    glow = canvas.shape(
+        ellipse((0.36 * width, 0.36 * height), (0.3 * width, 0.34 * height)), soften=0.11 * width
+    )
     canvas.lighten(glow, "#ffe6c4", 0.30)
 
 
 def paint_brushwork(canvas: Canvas, strength: float = 2.2) -> None:
     """Lay a grain of slanted strokes and a gentle vignette over the finished picture."""
     height, width = canvas.height, canvas.width
-    noise = np.random.RandomState(GRAIN_SEED).standard_normal((height // 2 + 80, width // 2 + 80)).astype(np.float32)
+    noise = (
+        np.random.RandomState(GRAIN_SEED)
+        .standard_normal((height // 2 + 80, width // 2 + 80))
+        .astype(np.float32)
+    )
     streaks = np.zeros((height // 2, width // 2), np.float32)
     for step in range(12):
         streaks += noise[40 + step : 40 + step + height // 2, 40 - step : 40 - step + width // 2]
@@ -42,7 +48,9 @@ def _paint_wall(canvas: Canvas) -> None:
     canvas.blend(canvas.everywhere(), ("#4a4150", "#232438"), (0.1 * width, 0), (0.9 * width, height))
     for number in range(14):
         x = width * (number + 0.5) / 14
-        canvas.darken(canvas.strokes([_line((x, 0), (x, height))], thickness=2.0, soften=1.5), "#2a2434", 0.35)
+        canvas.darken(
+            canvas.strokes([_line((x, 0), (x, height))], thickness=2.0, soften=1.5), "#2a2434", 0.35
+        )
     rail = 0.80 * height
     canvas.darken(canvas.shape(_box(0, rail, width, height)), "#5a4650", 0.65)
     canvas.lighten(canvas.strokes([_line((0, rail), (width, rail))], thickness=5, soften=1), "#c08a62", 0.35)
@@ -55,13 +63,18 @@ def _paint_window(canvas: Canvas) -> None:
     canvas.paint(canvas.shape(_box(left - 14, top - 14, right + 14, bottom + 14)), "#6b4a3c")
     pane = canvas.shape(_box(left, top, right, bottom))
     canvas.blend(pane, ("#22315e", "#6f5a8c"), (left, top), (left, top + 0.55 * (bottom - top)))
-    dusk = canvas.shape(_box(left - 60, bottom - 0.42 * (bottom - top), right + 60, bottom), soften=38).within(pane)
+    dusk = canvas.shape(
+        _box(left - 60, bottom - 0.42 * (bottom - top), right + 60, bottom), soften=38
+    ).within(pane)
     canvas.lighten(dusk, "#e88a58", 0.85)
     moon = ellipse((right - 62, top + 74), (19, 19))
     canvas.lighten(canvas.shape(moon, soften=16).within(pane), "#fff0cf", 0.6)
     canvas.paint(canvas.shape(moon, soften=1).within(pane), "#fff3d8", 0.95)
     _paint_town(canvas, (left, top, right, bottom))
-    bars = [_line(((left + right) / 2, top), ((left + right) / 2, bottom)), _line((left, 0.36 * height), (right, 0.36 * height))]
+    bars = [
+        _line(((left + right) / 2, top), ((left + right) / 2, bottom)),
+        _line((left, 0.36 * height), (right, 0.36 * height)),
+    ]
     canvas.paint(canvas.strokes(bars, thickness=10), "#5a3d33")
     canvas.lighten(canvas.strokes([bar - 3 for bar in bars], thickness=2, soften=1), "#c89070", 0.45)
     canvas.paint(canvas.shape(_box(left - 28, bottom + 10, right + 28, bottom + 30)), "#7c5644")
@@ -81,7 +94,9 @@ def _paint_town(canvas: Canvas, window: tuple[float, float, float, float]) -> No
         for _ in range(7):
             spot = (x + chance.uniform(6, wide - 6), bottom - chance.uniform(8, tall - 8))
             light = canvas.shape(ellipse(spot, (5, 5)), soften=2.5).within(pane)
-            canvas.lighten(light, ("#ffcf7a", "#ffb15c", "#bcd6ff")[chance.randint(3)], chance.uniform(0.35, 0.95))
+            canvas.lighten(
+                light, ("#ffcf7a", "#ffb15c", "#bcd6ff")[chance.randint(3)], chance.uniform(0.35, 0.95)
+            )
         x += wide
 
 
@@ -93,7 +108,9 @@ def _paint_curtain(canvas: Canvas, outer: float, inner: float, bottom: float) ->
         x = low + (high - low) * (number + 0.5) / 6
         fold = open_curve([(x, 0), (x + 4, bottom * 0.5), (x - 2, bottom)])
         canvas.darken(canvas.strokes([fold], thickness=7, soften=4).within(cloth), "#2c1422", 0.55)
-        canvas.lighten(canvas.strokes([fold + np.array([6.0, 0])], thickness=4, soften=3).within(cloth), "#e08a70", 0.25)
+        canvas.lighten(
+            canvas.strokes([fold + np.array([6.0, 0])], thickness=4, soften=3).within(cloth), "#e08a70", 0.25
+        )
 
 
 def _paint_shelves(canvas: Canvas) -> None:
@@ -105,7 +122,10 @@ def _paint_shelves(canvas: Canvas) -> None:
     for row in range(4):
         floor = height * (0.24 + 0.2 * row)
         canvas.blend(
-            canvas.shape(_box(left + 6, floor - 0.18 * height, right, floor)), ("#2a1f28", "#191420"), (0, floor - 130), (0, floor)
+            canvas.shape(_box(left + 6, floor - 0.18 * height, right, floor)),
+            ("#2a1f28", "#191420"),
+            (0, floor - 130),
+            (0, floor),
         )
         x = left + 12
         while x < right:
@@ -137,12 +157,16 @@ def _paint_lamp(canvas: Canvas) -> None:
     width, height = canvas.width, canvas.height
     x, y = 0.135 * width, 0.27 * height
     canvas.paint(canvas.shape(_box(x - 4, y + 40, x + 4, height)), "#3c2a24")
-    canvas.lighten(canvas.shape(ellipse((x, y + 20), (0.20 * width, 0.34 * height)), soften=100), "#ffb366", 0.55)
+    canvas.lighten(
+        canvas.shape(ellipse((x, y + 20), (0.20 * width, 0.34 * height)), soften=100), "#ffb366", 0.55
+    )
     shade = np.array([(x - 46, y - 62), (x + 46, y - 62), (x + 78, y + 50), (x - 78, y + 50)])
     canvas.lighten(canvas.shape(shade, soften=30), "#ffd79a", 0.7)
     canvas.blend(canvas.shape(shade, soften=1), ("#ffe0a6", "#f2a556"), (x, y - 60), (x, y + 56))
     canvas.lighten(canvas.shape(ellipse((x, y + 6), (34, 42)), soften=16), "#fff6dc", 0.8)
-    canvas.darken(canvas.strokes([_line((x - 78, y + 50), (x + 78, y + 50))], thickness=4, soften=1), "#b06a30", 0.6)
+    canvas.darken(
+        canvas.strokes([_line((x - 78, y + 50), (x + 78, y + 50))], thickness=4, soften=1), "#b06a30", 0.6
+    )
 
 
 def _box(left: float, top: float, right: float, bottom: float) -> Points:

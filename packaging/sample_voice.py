@@ -1,7 +1,8 @@
 """Synthesises the sample voice: a babble with the rhythm and melody of speech.
 
-A glottal pulse train and noise go through a cascade of five resonators whose frequencies follow the vowels, as in
-D. H. Klatt, "Software for a cascade/parallel formant synthesizer", JASA 67 (1980), doi:10.1121/1.383940.
+A glottal pulse train and noise go through a cascade of five resonators whose frequencies follow the vowels,
+as in D. H. Klatt, "Software for a cascade/parallel formant synthesizer", JASA 67 (1980),
+doi:10.1121/1.383940.
 """
 
 from dataclasses import dataclass
@@ -17,14 +18,14 @@ BANDWIDTHS = (80.0, 100.0, 140.0, 220.0, 280.0)
 
 # First three resonances in hertz; the fourth and fifth are the speaker's own.
 VOWELS = {
-    "a": (830, 1380, 2750), "e": (530, 2150, 2900), "i": (330, 2650, 3250), "o": (520, 950, 2700), "u": (360, 800, 2650),
+    "a": (830, 1380, 2750), "e": (530, 2150, 2900), "i": (330, 2650, 3250), "o": (520, 950, 2700),
 }  # fmt: skip
 UPPER = (3900.0, 4700.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sound:
-    """A stretch of one articulation: loudness of voice, breath and hiss (0 to 1), resonances and hiss in hertz."""
+    """A stretch of one articulation: loudness of voice, breath, hiss from 0 to 1; frequencies in hertz."""
 
     length_s: float
     resonances: tuple[float, float, float]
@@ -45,9 +46,10 @@ class Syllable:
 
 
 PHRASES = (
-    (0.12, [("m", "a", 0.24, 208), ("r", "a", 0.20, 236), ("s", "o", 0.24, 222), ("n", "i", 0.17, 204), ("l", "e", 0.30, 186)]),
-    (0.34, [("h", "a", 0.20, 214), ("l", "o", 0.26, 248), ("d", "a", 0.17, 226), ("v", "i", 0.19, 210), ("n", "u", 0.19, 198), ("m", "e", 0.33, 172)]),
-    (0.30, [("s", "i", 0.22, 226), ("b", "o", 0.20, 262), ("l", "a", 0.40, 164)]),
+    (0.10, [("m", "a", 0.24, 208), ("r", "a", 0.20, 236), ("s", "o", 0.24, 222), ("l", "e", 0.30, 186)]),
+    (0.34, [("h", "a", 0.20, 214), ("l", "o", 0.26, 248), ("d", "a", 0.17, 226), ("v", "i", 0.19, 204),
+            ("m", "e", 0.33, 172)]),
+    (0.28, [("s", "i", 0.22, 226), ("b", "o", 0.20, 262), ("l", "a", 0.36, 164)]),
 )  # fmt: skip
 
 
@@ -57,14 +59,18 @@ def synthesise_voice() -> Signal:
     pitch = _pitch_line(pitches)
     count = len(pitch)
     chance = np.random.RandomState(4)
-    voice, breath, hiss = (_line([getattr(s, n) for s in sounds], sounds, count, 0.022) for n in ("voice", "breath", "hiss"))
+    voice, breath, hiss = (
+        _line([getattr(s, n) for s in sounds], sounds, count, 0.022) for n in ("voice", "breath", "hiss")
+    )
     noise = chance.standard_normal(count)
     pulses = _glottal_pulses(pitch, chance)
     source = voice * (pulses + 0.05 * noise) + 0.22 * breath * noise
     for number, bandwidth in enumerate(BANDWIDTHS):
         source = _resonate(source, _resonance(number, sounds, count), bandwidth)
     sharp = hiss * noise
-    sharp = _resonate(sharp - np.roll(sharp, 1), _line([s.hiss_hz for s in sounds], sounds, count, 0.02), 1400.0)
+    sharp = _resonate(
+        sharp - np.roll(sharp, 1), _line([s.hiss_hz for s in sounds], sounds, count, 0.02), 1400.0
+    )
     mixed = _without_rumble(source / np.abs(source).max() + 0.16 * sharp / np.abs(sharp).max())
     return np.asarray(PEAK * mixed / np.abs(mixed).max())
 
@@ -89,14 +95,18 @@ def _score() -> tuple[list[Sound], list[tuple[float, float]]]:
 def _spoken(syllable: Syllable) -> list[Sound]:
     first, second, third = VOWELS[syllable.vowel]
     vowel = Sound(length_s=syllable.length_s * 0.72, resonances=(first, second, third), voice=1.0)
-    fading = Sound(length_s=syllable.length_s * 0.28, resonances=(first * 0.92, second, third), voice=0.55, breath=0.12)
+    fading = Sound(
+        length_s=syllable.length_s * 0.28, resonances=(first * 0.92, second, third), voice=0.55, breath=0.12
+    )
     return [*_consonant(syllable.consonant), vowel, fading]
 
 
 def _consonant(letter: str) -> list[Sound]:
     match letter:
         case "m" | "n":
-            return [Sound(length_s=0.075, resonances=(270, 1150 if letter == "m" else 1650, 2400), voice=0.34)]
+            return [
+                Sound(length_s=0.075, resonances=(270, 1150 if letter == "m" else 1650, 2400), voice=0.34)
+            ]
         case "l" | "r":
             return [Sound(length_s=0.055, resonances=(350, 1250, 2750 if letter == "l" else 1750), voice=0.5)]
         case "s":
