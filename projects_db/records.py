@@ -1,7 +1,7 @@
 """Frozen records: all that leaves the project file. Words as in the product; ids are UUID hex strings.
 
-Positions on a timeline are integer project frames, positions in media rational seconds (`Fraction`), boxes are in
-plate coordinates from 0 to 1. Times of day are timezone-aware UTC datetimes.
+Positions on a timeline are integer project frames, positions in media rational seconds (`Fraction`), boxes
+are in plate coordinates from 0 to 1. Times of day are timezone-aware UTC datetimes.
 """
 
 from dataclasses import dataclass
@@ -86,8 +86,8 @@ class ProjectRecord:
 class ProbeRecord:
     """What was found in a media file; None where the file has no such stream.
 
-    `width`/`height` are upright pixels (rotation applied). `frame_rate` is the average rate. `audio_channels` and
-    `audio_sample_rate` describe the first sound stream.
+    `width`/`height` are upright pixels (rotation applied). `frame_rate` is the average rate.
+    `audio_channels` and `audio_sample_rate` describe the first sound stream.
     """
 
     width: int | None = None
@@ -104,7 +104,7 @@ class ProbeRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaAssetRecord:
-    """A media file. `relative_path` is POSIX, relative to the project's folder (absolute only on another drive)."""
+    """A media file. `relative_path` is POSIX, relative to the project's folder, absolute on another drive."""
 
     id: str
     kind: MediaKind
@@ -136,7 +136,7 @@ class RegionKeyRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaceRegionRecord:
-    """Where a character's face is; one key at least, sorted by frame. `feather` is a share of the shorter side."""
+    """Where a character's face is: one key or more by frame. `feather` is a share of the shorter side."""
 
     shape: RegionShape
     feather: float
@@ -264,7 +264,7 @@ class TakeFileRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeRecord:
-    """One render of a scene. `request` is the full render request as JSON text, `result` the engine's answer."""
+    """One render of a scene. `request` and `result`, the engine's answer to it, are JSON text."""
 
     id: str
     scene_id: str
@@ -304,7 +304,10 @@ class SnapshotRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowChange:
-    """One row before and after a change; None before an insert and after a delete."""
+    """One row before and after one step of a change; None before an insert and after a delete.
+
+    Values are as stored: text, integers, reals.
+    """
 
     table: str
     row_id: str
@@ -314,7 +317,10 @@ class RowChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeRecord:
-    """A named change as it was committed, complete enough to be reverted and applied again."""
+    """A named change as it was committed: its steps in their order, those of cascades included.
+
+    A row the change touched twice is there twice. The store reverts a change and applies it again from this.
+    """
 
     name: str
     rows: tuple[RowChange, ...]

@@ -1,0 +1,63 @@
+"""How a new file comes into a folder whole, never over another one and never in part."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from projects_db.errors import ProjectError
+from projects_db.file_checks import check_writable
+from projects_db.sqlite_errors import disk_full_or_not_writable
+
+
+@contextmanager
+def new_file(final: Path) -> Iterator[Path]:
+    """Give a temporary sibling to write; at the end it is put on the disk and takes the name `final`.
+
+    Raises ProjectError "project_exists" where that name is taken, "disk_full" or "not_writable" where it
+    cannot be written; nothing is left behind then.
+    """
+    partial = final.with_name(f".{uuid4().hex}.partial")
+    try:
+        check_writable(partial)
+        yield partial
+        put_on_disk(partial)
+        _name_without_replacing(partial, final)
+    except OSError as error:
+        raise disk_full_or_not_writable(final, error) from error
+    finally:
+        for leftover in (partial, *log_files(partial)):
+            leftover.unlink(missing_ok=True)
+
+
+def log_files(path: Path) -> tuple[Path, ...]:
+    """Return the files SQLite keeps beside a database while it is open or after it was killed."""
+    return tuple(path.with_name(path.name + ending) for ending in ("-wal", "-shm", "-journal"))
+
+
+def put_on_disk(path: Path) -> None:
+    """Wait until the file's content is on the disk."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def exists_already(path: Path) -> ProjectError:
+    """Return the error for a name that is taken."""
+    return ProjectError(
+        f"There is a file “{path.name}” in {path.parent} already.",
+        next_step="Choose another name, or open that project.",
+        code="project_exists",
+    )
+
+
+def _name_without_replacing(partial: Path, final: Path) -> None:
+    try:
+        os.link(partial, final)
+    except FileExistsError as error:
+        raise exists_already(final) from error
+    except OSError:
+        # File systems without hard links: a rename, which replaces on some, so look first.
+        if final.exists():
+            raise exists_already(final) from None
+        partial.rename(final)

@@ -1,0 +1,124 @@
+"""How a project file is made, and opened: checked, brought to the newest schema, or refused with reasons."""
+
+import shutil
+import sqlite3
+from fractions import Fraction
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sqlalchemy.exc import DBAPIError
+
+from projects_db import backup, migrator, schema, sqlite_errors
+from projects_db.connection import ProjectConnection, connection_source
+from projects_db.errors import ProjectError
+from projects_db.file_checks import check_file
+from projects_db.new_file import exists_already, new_file
+from projects_db.records import SnapshotRecord
+from projects_db.repositories.project import insert_project
+from projects_db.validation import check_frame_rate, check_name
+
+
+def create_file(path: Path, name: str, frame_rate: Fraction) -> None:
+    """Make a new project file; it appears under its name only when it is whole."""
+    check_name(name, "project")
+    check_frame_rate(frame_rate)
+    if not path.parent.is_dir():
+        raise ProjectError(
+            f"There is no folder {path.parent} to put “{path.name}” into.",
+            next_step="Make the folder first, or choose another one.",
+            code="not_found",
+        )
+    if path.exists():
+        raise exists_already(path)
+    with new_file(path) as partial, sqlite_errors.told_to_the_user(path):
+        partial.touch()
+        with connection_source(partial).connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            schema.create_schema(connection)
+            insert_project(connection, name, frame_rate)
+            connection.exec_driver_sql("COMMIT")
+
+
+def open_file(path: Path) -> ProjectConnection:
+    """Open a project file; raises the ProjectErrors `ProjectStore.open` names."""
+    try:
+        check_file(path)
+        project_connection = ProjectConnection(path)
+        try:
+            _prepare(project_connection)
+        except BaseException:
+            project_connection.close()
+            raise
+    except ProjectError as error:
+        if error.code in ("project_damaged", "project_missing"):
+            raise _with_newest_version(path, error) from error
+        raise
+    return project_connection
+
+
+def restore_in_place(project_connection: ProjectConnection, file_name: str) -> None:
+    """Make the open project what one of its versions was; as it is now, it becomes a version first."""
+    path = project_connection.path
+    version = backup.good_version_path(path, file_name)
+    name = next(kept.name for kept in backup.list_versions(path) if kept.file_name == file_name)
+    backup.save_version(project_connection, f"Before restoring {name}"[:150].rstrip())
+    with TemporaryDirectory(dir=path.parent, prefix=".restoring ") as folder:
+        copy = Path(shutil.copyfile(version, Path(folder) / path.name))
+        restored = ProjectConnection(copy)
+        try:
+            _check_and_migrate(restored, keep_version=False)
+            backup.overwrite_database(restored.driver, project_connection)
+        finally:
+            restored.close()
+
+
+def _prepare(project_connection: ProjectConnection) -> None:
+    try:
+        _check_and_migrate(project_connection, keep_version=True)
+        project_connection.use_write_ahead_log()
+    except (DBAPIError, sqlite3.Error) as error:
+        # What SQLite cannot make sense of while a file is being opened is the file's fault, not ours.
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        told = sqlite_errors.project_error(project_connection.path, cause)
+        raise told or sqlite_errors.damaged(project_connection.path) from error
+
+
+def _check_and_migrate(project_connection: ProjectConnection, *, keep_version: bool) -> None:
+    path, driver = project_connection.path, project_connection.driver
+    if not schema.is_intact(driver):
+        raise sqlite_errors.damaged(path)
+    revision = schema.driver_revision(driver)
+    if revision is None:
+        raise sqlite_errors.damaged(path)
+    if revision not in schema.SCHEMA_REVISIONS:
+        raise _newer(path, revision)
+    if revision != schema.newest_revision():
+        if keep_version:
+            backup.save_version(project_connection, f"Before the update to schema {schema.newest_revision()}")
+        migrator.migrate(project_connection)
+    if not schema.has_tables(driver):
+        raise sqlite_errors.damaged(path)
+
+
+def _newer(path: Path, revision: str) -> ProjectError:
+    return ProjectError(
+        f"“{path.name}” was made by a newer Masque: its schema is {revision}, "
+        f"and this Masque knows schemas up to {schema.newest_revision()}.",
+        next_step="Update Masque and open it again; the file was not touched.",
+        code="project_newer",
+    )
+
+
+def _with_newest_version(path: Path, error: ProjectError) -> ProjectError:
+    version = backup.newest_good_version(path)
+    if version is not None:
+        next_step = f"Restore {_described(version)}; the damaged file is kept beside it."
+    elif error.code == "project_damaged":
+        next_step = "It has no saved version: check that it is a Masque project, or copy it from a backup."
+    else:
+        return error
+    return ProjectError(error.message, next_step=next_step, code=error.code)
+
+
+def _described(version: SnapshotRecord) -> str:
+    return f"its version “{version.name}” of {version.created_at:%d %B %Y, %H:%M} UTC ({version.file_name})"
