@@ -77,7 +77,7 @@ def _of_this_user() -> EngineLocations:
 
 
 def _runtime_directory(directories: platformdirs.PlatformDirs) -> Path:
-    """Return the user's runtime directory; beside the data where a Linux session has none (ssh, sudo, cron)."""
+    """Return the runtime directory; beside the data where a Linux session has none (ssh, sudo, cron)."""
     if sys.platform == "linux" and not Path(os.environ.get("XDG_RUNTIME_DIR") or "/nowhere").is_dir():
         return directories.user_data_path / "runtime"
     return directories.user_runtime_path

@@ -1,6 +1,6 @@
-"""Messages as bytes: JSON text for calls, replies, events and worker lines; one binary layout for previews.
+"""Messages as bytes: JSON text for calls, replies, events and worker lines, binary for previews.
 
-Every message of a union travels as `{"type": <class name>, "body": {...}}`. Fractions are text ("24000/1001"),
+Every message of a union travels as `{"type": <class>, "body": {...}}`. Fractions are text ("24000/1001"),
 paths are text. What cannot be understood raises `UserError(MESSAGE_MALFORMED)` with one sentence.
 """
 
@@ -40,7 +40,7 @@ _T = TypeVar("_T")
 
 
 class MalformedCall(UserError):  # noqa: N818 - a UserError that knows which call to answer
-    """A call that cannot be understood; `call_id` is the one to answer, NO_CALL where that was not readable."""
+    """A call that cannot be understood; `call_id` is the one to answer, NO_CALL where it has none."""
 
     def __init__(self, cause: UserError, call_id: int) -> None:
         report = cause.report

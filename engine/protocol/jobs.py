@@ -70,7 +70,7 @@ class RenderResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobProgress:
-    """How far a job is. `phase` is a short word for a person; `seconds_left` is None until there is an estimate."""
+    """How far a job is. `phase` is a word for a person; `seconds_left` is None until it can be told."""
 
     phase: str = ""
     frames_done: int = 0
@@ -112,7 +112,7 @@ class JobView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueStatus:
-    """The queue as a whole. `needs_answer`: after a crash under the policy `ask`, until the queue is resumed."""
+    """The queue as a whole. `needs_answer`: after a crash under the policy `ask`, until resumed."""
 
     paused: bool
     needs_answer: bool

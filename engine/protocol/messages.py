@@ -37,7 +37,7 @@ class GetJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PauseQueue:
-    """Start no further job; the running one is paused too with `now`, else it finishes. Answer: QueueStatus."""
+    """Start no further job; `now` pauses the running one too, else it finishes. Answer: QueueStatus."""
 
     now: bool = False
 

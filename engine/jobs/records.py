@@ -1,0 +1,73 @@
+"""A job and the queue's settings as they are stored: frozen values that policy turns into new ones."""
+
+from dataclasses import dataclass
+
+from engine.protocol.errors import ErrorReport
+from engine.protocol.jobs import AfterCrash, JobProgress, JobState, JobView, RenderResult
+from engine.protocol.render_request import RenderRequest
+
+ATTEMPT_LIMIT = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRecord:
+    """A job as it is stored. Times are Unix seconds.
+
+    `frames_reached` is the highest number of frames any attempt has finished, `frames_before` what it was
+    when the present attempt began: an attempt that raises it made progress. `held_by_queue` marks a job that
+    was paused with the queue and goes on with it.
+    """
+
+    job_id: str
+    request: RenderRequest
+    state: JobState
+    priority: int
+    position: int
+    created_at: float
+    attempts: int = 0
+    attempt_limit: int = ATTEMPT_LIMIT
+    frames_reached: int = 0
+    frames_before: int = 0
+    held_by_queue: bool = False
+    started_at: float | None = None
+    finished_at: float | None = None
+    error: ErrorReport | None = None
+    result: RenderResult | None = None
+
+    def view(self, progress: JobProgress | None = None) -> JobView:
+        """Return the job as clients see it; without `progress` (a running job's) what is stored is told."""
+        request = self.request
+        stored = JobProgress(frames_done=self.frames_reached, frame_count=request.frame_count)
+        return JobView(
+            job_id=self.job_id,
+            request_id=request.request_id,
+            project_id=request.project_id,
+            project_path=request.project_path,
+            scene_id=request.scene_id,
+            scene_name=request.scene_name,
+            take_id=request.take_id,
+            take_number=request.take_number,
+            renderer=request.renderer.value,
+            seed=request.seed,
+            output_directory=request.output_directory,
+            state=self.state,
+            priority=self.priority,
+            position=self.position,
+            attempts=self.attempts,
+            attempt_limit=self.attempt_limit,
+            progress=progress or stored,
+            created_at=self.created_at,
+            started_at=self.started_at,
+            finished_at=self.finished_at,
+            error=self.error,
+            result=self.result,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueSettings:
+    """The queue as a whole, as it is stored."""
+
+    paused: bool = False
+    needs_answer: bool = False
+    after_crash: AfterCrash = AfterCrash.RUN
