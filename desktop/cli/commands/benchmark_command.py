@@ -8,15 +8,11 @@ from typing import Annotated
 
 import typer
 
+from desktop.authoring.project_benchmark import run_project_benchmark
 from desktop.cli.presenting import JsonOption, present
 from engine.protocol.errors import ErrorCode, UserError
 
 app = typer.Typer(help="Measure Masque on this machine.", no_args_is_help=True)
-
-
-@app.callback()
-def benchmark() -> None:
-    """Measure Masque on this machine."""
 
 
 @app.command()
@@ -48,4 +44,23 @@ def draft(
         f"draft {answer['width']}x{answer['height']}, {answer['frames']} frames, one character",
         f"  drawing    [bold]{answer['drawing_frames_per_second']:.1f}[/bold] frames a second",
         f"  analysis   {answer['analysis_frames_per_second']:.1f} frames of the driving clip a second",
+    )
+
+
+@app.command()
+def project(
+    scenes: Annotated[int, typer.Option(min=1, max=10_000)] = 1000,
+    characters: Annotated[int, typer.Option(min=1, max=16)] = 4,
+    clips: Annotated[int, typer.Option(min=1, max=100)] = 5,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure how long a large project takes to open, in a temporary folder."""
+    found = run_project_benchmark(scenes=scenes, characters=characters, clips=clips)
+    present(
+        as_json,
+        found,
+        f"{scenes} scenes x {characters} characters x {clips} clips, {found.file_bytes / 1e6:.1f} MB",
+        f"  open and list   [bold]{found.open_s * 1000:.0f}[/bold] ms",
+        f"  one scene whole {found.scene_s * 1000:.1f} ms",
+        f"  one edit        {found.edit_s * 1000:.1f} ms",
     )
