@@ -1,0 +1,149 @@
+"""The main job, whole: a still, two characters, a clip on one, a voice on the other, and an edit."""
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import opentimelineio as otio
+
+from engine.media.probe import probe_media
+from engine.media.still import read_still
+from engine.media.video_reader import VideoReader
+
+SMALL = ("--size", "640x360", "--frames", 40)
+
+
+def test_a_shot_is_rendered_and_exported_frame_by_frame(masque, shot, samples, tmp_path):
+    rendered = masque("render", shot, *SMALL, "--seed", 7)["jobs"][0]
+    assert rendered["state"] == "done"
+    take = masque("takes", shot)["takes"][0]
+    assert (take["status"], take["seed"]) == ("done", 7)
+    files = {file["role"]: Path(file["path"]) for file in take["files"]}
+    viewing = probe_media(files["viewing"])
+    assert (viewing.width, viewing.height, viewing.frame_count) == (640, 360, 40)
+    assert viewing.frame_rate == 24
+    assert viewing.audio_codec is not None
+    with VideoReader(files["master"]) as master:
+        pictures = [picture.astype(int) for picture in master.frames(n / Fraction(24) for n in range(40))]
+    assert faces_move_and_the_rest_stays(pictures, masque("character", "list", shot, "Duet")["characters"])
+    exported = masque("export", shot, tmp_path / "out", "--video", "prores422hq", "--timeline", "otio")
+    movie = next(Path(path) for path in exported["files"] if path.endswith(".mov"))
+    assert probe_media(movie).frame_count == 40
+    timeline = otio.adapters.read_from_file(
+        str(next(Path(p) for p in exported["files"] if p.endswith(".otio")))
+    )
+    assert timeline.duration().to_frames() == 40
+
+
+def faces_move_and_the_rest_stays(pictures, characters) -> bool:
+    moved = np.max([np.abs(picture - pictures[0]).max(axis=2) for picture in pictures[1:]], axis=0)
+    for character in characters:
+        box = character["region"]["keys"][0]["box"]
+        left, top = round(box["x"] * 640), round(box["y"] * 360)
+        right, bottom = left + round(box["width"] * 640), top + round(box["height"] * 360)
+        if (moved[top:bottom, left:right] > 20).mean() < 0.02:
+            return False
+    return bool((moved[:, :20] == 0).all() and (moved[-20:] == 0).all())
+
+
+def test_a_detached_render_becomes_a_take_though_nobody_waited(masque, shot):
+    job = masque("render", shot, *SMALL, "--detach")["jobs"][0]
+    assert job["state"] in {"queued", "running"}
+    masque_until_done(masque, job["job_id"])
+    assert masque("takes", shot)["takes"][0]["status"] == "done"
+
+
+def test_the_result_is_taken_in_though_the_engine_is_gone(masque, shot):
+    job = masque("render", shot, *SMALL, "--detach")["jobs"][0]
+    masque_until_done(masque, job["job_id"])
+    masque("engine", "stop")
+    assert masque("takes", shot)["takes"][0]["status"] == "done"
+    assert masque("engine", "status") == {"running": False}
+
+
+def test_one_bad_scene_never_stops_the_next(masque, shot, samples, tmp_path):
+    masque("scene", "add", shot, samples / "duet.png", "--name", "Wall")
+    masque("character", "add", shot, "Wall", "Nobody", "--region", "0.0,0.0,0.1,0.15")
+    faceless = tmp_path / "faceless.mp4"
+    write_grey_movie(faceless)
+    masque("drive", shot, "Wall", "Nobody", faceless)
+    jobs = masque("render", shot, "--scene", "Wall", "--scene", "Duet", *SMALL, code=3)["jobs"]
+    assert [job["state"] for job in jobs] == ["failed", "done"]
+    assert jobs[0]["error"]["code"] == "no_face"
+    statuses = {take["scene"]: take["status"] for take in masque("takes", shot)["takes"]}
+    assert statuses == {"Wall": "failed", "Duet": "done"}
+
+
+def test_a_file_that_went_missing_is_named_before_queueing(masque, shot):
+    (shot.parent / "night media" / "driver_smile.mp4").unlink()
+    error = masque("render", shot, *SMALL, code=1)["error"]
+    assert error["code"] == "file_missing"
+    assert "driver_smile.mp4" in error["message"]
+    assert masque("takes", shot)["takes"] == []
+
+
+def test_the_queue_is_controlled_from_the_command_line(masque, shot):
+    masque("queue", "pause")
+    first, second = (
+        masque("render", shot, *SMALL, "--seed", n, "--detach")["jobs"][0]["job_id"] for n in (1, 2)
+    )
+    masque("queue", "move", second, 1)
+    assert waiting(masque) == [second, first]
+    masque("queue", "pause", first)
+    masque("queue", "cancel", second)
+    states = {job["job_id"]: job["state"] for job in masque("queue", "list")["jobs"]}
+    assert states == {first: "paused", second: "cancelled"}
+    assert "retry" in json.dumps(masque("queue", "resume", second, code=1)).lower()
+    masque("queue", "retry", second)
+    masque("queue", "cancel", second)
+    assert masque("queue", "clear")["removed"] == [second]
+    masque("queue", "resume", first)
+    masque("queue", "resume")
+    masque_until_done(masque, first)
+    statuses = [take["status"] for take in masque("takes", shot)["takes"]]
+    assert sorted(statuses) == ["cancelled", "done"]
+
+
+def test_the_demo_makes_renders_and_exports(masque, engine, tmp_path):
+    made = masque("demo", "--output", tmp_path / "demo")
+    assert Path(made["project"]).is_file()
+    assert all(Path(path).exists() for path in made["files"])
+    assert made["jobs"][0]["state"] == "done"
+    characters = masque("character", "list", made["project"], "Duet")["characters"]
+    assert [bool(c["driving_clips"]) for c in characters] == [True, False]
+    assert [bool(c["voice_clips"]) for c in characters] == [False, True]
+
+
+def waiting(masque) -> list[str]:
+    return [job["job_id"] for job in masque("queue", "list")["jobs"] if job["state"] == "queued"]
+
+
+def masque_until_done(masque, job_id) -> None:
+    """Ask until the job has ended; the test's own time limit ends a render that never does."""
+    while True:
+        job = next(job for job in masque("queue", "list")["jobs"] if job["job_id"] == job_id)
+        if job["state"] not in {"queued", "running"}:
+            assert job["state"] == "done", job
+            return
+
+
+def write_grey_movie(path: Path) -> None:
+    from engine.media.video_writer import MovieFormat, open_movie_writer
+
+    grey = np.full((240, 320, 3), 90, np.uint8)
+    with open_movie_writer(
+        path, format=MovieFormat.H264, width=320, height=240, frame_rate=Fraction(24), sound=None
+    ) as writer:
+        for _ in range(12):
+            writer.write(grey)
+
+
+def test_the_plate_itself_is_what_a_still_character_shows(masque, shot, samples):
+    """Before anything drives it, the picture is the plate: the first frame of the driven face is near neutral."""
+    masque("render", shot, "--size", "1280x720", "--frames", 2)
+    files = {f["role"]: f["path"] for f in masque("takes", shot)["takes"][0]["files"]}
+    with VideoReader(Path(files["master"])) as master:
+        first = master.frame_number(0).astype(int)
+    plate = read_still(samples / "duet.png").bgr.astype(int)
+    assert np.abs(first - plate).mean() < 1.0
