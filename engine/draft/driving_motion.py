@@ -1,0 +1,81 @@
+"""The motion of one driving face over a clip, ready to be drawn at any instant."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+HEAD_NUMBERS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MotionSample:
+    """A driver's motion at one instant, relative to its neutral frame.
+
+    `head` [4]: roll in radians, logarithm of the scale, travel across and along in shares of the face frame.
+    `turn` [8]: see `head_turn`. `flow` [grid, grid, 2]: what remains, backward, in shares of the face frame.
+    `mouth_bgr` [h, w, 3] and `mouth_inside` [h, w] from 0 to 1: the driver's mouth and which of it is its inside.
+    """
+
+    head: NDArray[np.float32]
+    turn: NDArray[np.float32]
+    flow: NDArray[np.float32]
+    mouth_bgr: NDArray[np.float32]
+    mouth_inside: NDArray[np.float32]
+
+    def mixed_with(self, other: "MotionSample", share: float) -> "MotionSample":
+        """Return this motion with `share` of the other's (0: this one, 1: the other)."""
+        own = 1.0 - share
+        return MotionSample(
+            head=own * self.head + share * other.head,
+            turn=own * self.turn + share * other.turn,
+            flow=own * self.flow + share * other.flow,
+            mouth_bgr=own * self.mouth_bgr + share * other.mouth_bgr,
+            mouth_inside=own * self.mouth_inside + share * other.mouth_inside,
+        )
+
+    def scaled(self, *, head: float, expression: float) -> "MotionSample":
+        """Return this motion with the head's and the expression's parts scaled."""
+        return MotionSample(
+            head=head * self.head,
+            turn=head * self.turn,
+            flow=expression * self.flow,
+            mouth_bgr=self.mouth_bgr,
+            mouth_inside=expression * self.mouth_inside,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrivingMotion:
+    """A driver's motion at every analysed frame (see `MotionSample`; stored compactly).
+
+    `times_s` [n] rise. `lost_s` are the bridged spans in seconds. `neutral_s` is the neutral frame's time.
+    """
+
+    times_s: NDArray[np.float64]
+    head: NDArray[np.float32]
+    turn: NDArray[np.float32]
+    flow: NDArray[np.float16]
+    mouth_bgr: NDArray[np.uint8]
+    mouth_inside: NDArray[np.uint8]
+    neutral_s: float
+    lost_s: tuple[tuple[float, float], ...]
+
+    def at(self, time_s: float) -> MotionSample:
+        """Return the motion at a source time; between frames it is mixed, outside it stays."""
+        after = int(np.searchsorted(self.times_s, time_s, side="right"))
+        if after == 0 or after == len(self.times_s):
+            return self._frame(min(after, len(self.times_s) - 1))
+        before_s, after_s = self.times_s[after - 1], self.times_s[after]
+        share = float((time_s - before_s) / (after_s - before_s))
+        first = self._frame(after - 1)
+        return first if share < 1e-3 else first.mixed_with(self._frame(after), share)
+
+    def _frame(self, number: int) -> MotionSample:
+        return MotionSample(
+            head=self.head[number],
+            turn=self.turn[number],
+            flow=self.flow[number].astype(np.float32),
+            mouth_bgr=self.mouth_bgr[number].astype(np.float32),
+            mouth_inside=self.mouth_inside[number].astype(np.float32) / 255.0,
+        )

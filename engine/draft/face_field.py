@@ -1,0 +1,104 @@
+"""The backward displacement that one character's motion makes around its face, in pixels of the result."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.draft.channel_windows import channel_gain
+from engine.draft.character_motion import FaceMotion
+from engine.draft.displacement_limit import soft_limited
+from engine.draft.face_frame import HEAD_PIVOT, Pose, apply, invert
+from engine.draft.head_turn import turn_basis, turn_field
+from engine.draft.procedural_face import procedural_field
+from engine.draft.region_window import RegionWindow
+from engine.draft.residual_flow import GRID
+from engine.media.opencv import cv2
+
+Plane = NDArray[np.float32]
+Field = NDArray[np.float32]
+
+LARGEST_ROLL = 0.35
+LARGEST_SCALE = 0.22
+LARGEST_TRAVEL = 0.15
+LARGEST_TURN = 0.07
+LARGEST_EXPRESSION = 0.10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedFace:
+    """A face on the plate at one frame: pose (face frame to pixels), its own region and those it keeps off from."""
+
+    pose: Pose
+    region: RegionWindow
+    others: tuple[RegionWindow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaceField:
+    """`moved` [h, w, 2]: the displacement in pixels. `face_x`, `face_y` [h, w]: each point in the face frame after the
+    head and the driver have moved it, before jaw and lids have."""
+
+    moved: Field
+    face_x: Plane
+    face_y: Plane
+
+
+def head_limited(head: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return head numbers [4] with roll, scale and travel kept softly within what the still can bear."""
+    travel = soft_limited(head[2:4], LARGEST_TRAVEL)
+    roll = LARGEST_ROLL * np.tanh(head[0] / LARGEST_ROLL)
+    scale = LARGEST_SCALE * np.tanh(head[1] / LARGEST_SCALE)
+    return np.array([roll, scale, travel[0], travel[1]], np.float32)
+
+
+def face_field(x: Plane, y: Plane, face: PlacedFace, motion: FaceMotion) -> FaceField:
+    """Return the field at pixel positions `x`, `y` [h, w]."""
+    head_weight = face.region.head_weight(x, y)
+    for other in face.others:
+        head_weight = head_weight * other.keep_off_weight(x, y)
+    moved = _head_field(x, y, face.pose, head_limited(motion.head)) * head_weight[..., None]
+    to_face = invert(face.pose).astype(np.float32)
+    here_x, here_y = x + moved[..., 0], y + moved[..., 1]
+    face_x, face_y = _carried(to_face, here_x, here_y)
+    local = np.zeros_like(moved)
+    weight = face.region.face_weight(here_x, here_y) * np.minimum(head_weight * 4.0, 1.0)
+    if motion.sample is not None:
+        turn = turn_field(turn_basis(face_x, face_y), motion.head_gain * motion.sample.turn)
+        local += soft_limited(turn, LARGEST_TURN) * head_weight[..., None]
+        flow = motion.sample.flow * channel_gain(motion.gains)[..., None]
+        local += _sampled(soft_limited(flow, LARGEST_EXPRESSION), face_x, face_y) * weight[..., None]
+    inner_x, inner_y = face_x + local[..., 0], face_y + local[..., 1]
+    if not motion.pose.is_still:
+        across, along = procedural_field(inner_x, inner_y, motion.pose)
+        local = local + np.stack([across, along], axis=-1) * weight[..., None]
+    moved = moved + local @ face.pose[:, :2].T.astype(np.float32)
+    return FaceField(moved=moved.astype(np.float32), face_x=inner_x, face_y=inner_y)
+
+
+def _head_field(x: Plane, y: Plane, pose: Pose, head: NDArray[np.float32]) -> Field:
+    """Return the backward displacement of a similarity about the face's pivot."""
+    pivot = apply(pose, np.array(HEAD_PIVOT))
+    travel = pose[:, :2] @ head[2:4].astype(np.float64)
+    shrink = float(np.exp(-head[1]))
+    cosine, sine = shrink * float(np.cos(head[0])), shrink * float(np.sin(head[0]))
+    away_x = x - np.float32(pivot[0] + travel[0])
+    away_y = y - np.float32(pivot[1] + travel[1])
+    from_x = cosine * away_x + sine * away_y + np.float32(pivot[0])
+    from_y = -sine * away_x + cosine * away_y + np.float32(pivot[1])
+    return np.stack([from_x - x, from_y - y], axis=-1).astype(np.float32)
+
+
+def _carried(matrix: NDArray[np.float32], x: Plane, y: Plane) -> tuple[Plane, Plane]:
+    return (
+        matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2],
+        matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2],
+    )
+
+
+def _sampled(grid: Field, face_x: Plane, face_y: Plane) -> Field:
+    """Return a field of the face frame at points of it; 0 outside."""
+    columns, rows = face_x * GRID - 0.5, face_y * GRID - 0.5
+    return np.asarray(
+        cv2.remap(grid, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT), np.float32
+    )

@@ -1,0 +1,77 @@
+"""Where a character may move the plate: the face itself, feathered, and a wider window for the head."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.draft.face_features import PixelBox
+from engine.protocol.regions import RegionShape
+
+Plane = NDArray[np.float32]
+
+WINDOW_GROWTH = 0.75
+HEAD_FULL, HEAD_GONE = 1.25, 1.0 + 2 * WINDOW_GROWTH
+LEAST_FEATHER, LARGEST_FEATHER = 0.10, 0.55
+KEEP_OFF_FROM, KEEP_OFF_TO = 0.85, 1.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionWindow:
+    """A region at one frame: its box in pixels, its shape, its feather as a share of the shorter side."""
+
+    box: PixelBox
+    shape: RegionShape
+    feather: float
+
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Return left, top, right, bottom of the grown window in pixels; nothing moves outside it."""
+        across, along = WINDOW_GROWTH * self.box.width, WINDOW_GROWTH * self.box.height
+        return (
+            self.box.x - across,
+            self.box.y - along,
+            self.box.x + self.box.width + across,
+            self.box.y + self.box.height + along,
+        )
+
+    def _half_widths(self, x: Plane, y: Plane) -> tuple[Plane, Plane]:
+        """Return the distance from the middle in half widths and half heights of the box."""
+        across = (x - (self.box.x + self.box.width / 2)) / (self.box.width / 2)
+        along = (y - (self.box.y + self.box.height / 2)) / (self.box.height / 2)
+        return across.astype(np.float32), along.astype(np.float32)
+
+    def face_weight(self, x: Plane, y: Plane) -> Plane:
+        """Return 1 inside the region, falling to 0 over its feather outside its outline."""
+        across, along = self._half_widths(x, y)
+        if self.shape is RegionShape.ELLIPSE:
+            distance = np.sqrt(across**2 + along**2) - 1.0
+        else:
+            distance = np.hypot(np.maximum(np.abs(across) - 1.0, 0.0), np.maximum(np.abs(along) - 1.0, 0.0))
+        shorter = min(self.box.width, self.box.height)
+        feather = min(max(self.feather, LEAST_FEATHER), LARGEST_FEATHER)
+        reach = 2 * feather * shorter / max(self.box.width, self.box.height)
+        return _falling(distance, -0.1 * (self.shape is RegionShape.ELLIPSE), reach + 0.12)
+
+    def head_weight(self, x: Plane, y: Plane) -> Plane:
+        """Return 1 on the head, falling softly to 0 at the border of the grown window."""
+        across, along = self._half_widths(x, y)
+        distance = (np.abs(across) ** 2.6 + np.abs(along * 0.96) ** 2.6) ** (1 / 2.6)
+        border = np.maximum(np.abs(across), np.abs(along))
+        return _falling(distance, HEAD_FULL, HEAD_GONE) * _falling(border, HEAD_GONE - 0.25, HEAD_GONE)
+
+    def keep_off_weight(self, x: Plane, y: Plane) -> Plane:
+        """Return 0 on this face and 1 away from it: what another character's motion is multiplied by."""
+        across, along = self._half_widths(x, y)
+        return 1.0 - _falling(np.sqrt(across**2 + along**2), KEEP_OFF_FROM, KEEP_OFF_TO)
+
+    def is_on(self, other: "RegionWindow") -> bool:
+        """Return whether this region's middle lies in the other region's box."""
+        x, y = self.box.x + self.box.width / 2, self.box.y + self.box.height / 2
+        inside_x = other.box.x <= x <= other.box.x + other.box.width
+        return inside_x and other.box.y <= y <= other.box.y + other.box.height
+
+
+def _falling(distance: Plane, start: float, end: float) -> Plane:
+    """Return 1 up to `start` and 0 from `end` on, with a smooth (fifth-order) way between."""
+    share = np.clip((end - distance) / (end - start), 0.0, 1.0)
+    return np.asarray(share**3 * (share * (6.0 * share - 15.0) + 10.0), np.float32)

@@ -1,0 +1,134 @@
+"""Drawing a frame: the plate, warped in the windows of the characters that move."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.draft.character_motion import FaceMotion
+from engine.draft.displacement_limit import without_folds
+from engine.draft.face_field import PlacedFace, face_field
+from engine.media.opencv import cv2
+
+Picture = NDArray[np.uint8]
+MOST_NODES = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovingFace:
+    """A face that moves at this frame."""
+
+    face: PlacedFace
+    motion: FaceMotion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rectangle:
+    """Whole pixels [left, right) x [top, bottom) of the result."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    def touches(self, other: "_Rectangle") -> bool:
+        across = min(self.right, other.right) > max(self.left, other.left)
+        return across and min(self.bottom, other.bottom) > max(self.top, other.top)
+
+    def joined(self, other: "_Rectangle") -> "_Rectangle":
+        return _Rectangle(
+            left=min(self.left, other.left),
+            top=min(self.top, other.top),
+            right=max(self.right, other.right),
+            bottom=max(self.bottom, other.bottom),
+        )
+
+
+def paint_frame(plate: Picture, faces: Sequence[MovingFace]) -> Picture:
+    """Return the plate [height, width, 3 or 4] with the faces moved; untouched outside their windows."""
+    picture = plate.copy()
+    for rectangle, group in _groups(plate, faces):
+        _paint_group(plate, picture, rectangle, group)
+    return picture
+
+
+def _groups(plate: Picture, faces: Sequence[MovingFace]) -> list[tuple[_Rectangle, list[MovingFace]]]:
+    """Return the windows on the plate; those that touch are drawn as one, so that their fields add up."""
+    groups: list[tuple[_Rectangle, list[MovingFace]]] = []
+    for face in faces:
+        rectangle = _window_on(plate, face)
+        if rectangle is None:
+            continue
+        members = [face]
+        for group in [group for group in groups if group[0].touches(rectangle)]:
+            groups.remove(group)
+            rectangle, members = rectangle.joined(group[0]), [*group[1], *members]
+        # a joined window may touch one that neither of its parts did
+        groups.append((rectangle, members))
+        groups = _merged(groups)
+    return groups
+
+
+def _merged(
+    groups: list[tuple[_Rectangle, list[MovingFace]]],
+) -> list[tuple[_Rectangle, list[MovingFace]]]:
+    for number, (first, members) in enumerate(groups):
+        for other_number in range(number + 1, len(groups)):
+            second, others = groups[other_number]
+            if first.touches(second):
+                rest = [group for index, group in enumerate(groups) if index not in (number, other_number)]
+                return _merged([*rest, (first.joined(second), [*members, *others])])
+    return groups
+
+
+def _window_on(plate: Picture, moving: MovingFace) -> _Rectangle | None:
+    left, top, right, bottom = moving.face.region.bounds()
+    height, width = plate.shape[:2]
+    rectangle = _Rectangle(
+        left=max(0, int(np.floor(left))),
+        top=max(0, int(np.floor(top))),
+        right=min(width, int(np.ceil(right)) + 1),
+        bottom=min(height, int(np.ceil(bottom)) + 1),
+    )
+    if rectangle.right - rectangle.left < 2 or rectangle.bottom - rectangle.top < 2:
+        return None
+    return rectangle
+
+
+def _paint_group(
+    plate: Picture, picture: Picture, rectangle: _Rectangle, group: Sequence[MovingFace]
+) -> None:
+    width, height = rectangle.right - rectangle.left, rectangle.bottom - rectangle.top
+    step = _grid_step(max(width, height))
+    columns = np.arange(-(-width // step) + 1, dtype=np.float32) * step + rectangle.left
+    rows = np.arange(-(-height // step) + 1, dtype=np.float32) * step + rectangle.top
+    x, y = np.meshgrid(columns, rows)
+    moved = np.zeros((*x.shape, 2), np.float32)
+    for moving in group:
+        moved += face_field(x, y, moving.face, moving.motion).moved
+    moved = without_folds(moved / step) * step
+    fine = _enlarged(moved, step, width, height)
+    across = fine[..., 0] + np.arange(rectangle.left, rectangle.right, dtype=np.float32)
+    along = fine[..., 1] + np.arange(rectangle.top, rectangle.bottom, dtype=np.float32)[:, None]
+    picture[rectangle.top : rectangle.bottom, rectangle.left : rectangle.right] = cv2.remap(
+        plate, across, along, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+    )
+
+
+def _grid_step(side: int) -> int:
+    """Return the pixels between grid nodes: a power of two, so that enlarging is exact."""
+    step = 1
+    while side / step > MOST_NODES and step < 16:
+        step *= 2
+    return step
+
+
+def _enlarged(field: NDArray[np.float32], step: int, width: int, height: int) -> NDArray[np.float32]:
+    """Return the field at every pixel; node n is at pixel n x step."""
+    if step == 1:
+        return field[:height, :width]
+    matrix = np.array([[1.0 / step, 0.0, 0.0], [0.0, 1.0 / step, 0.0]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    fine = cv2.warpAffine(field, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(fine, np.float32)
