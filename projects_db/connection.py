@@ -114,6 +114,11 @@ class ProjectConnection:
         try:
             self._fold_log_into_file()
         finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Let go of a file that was not opened well, leaving it as it is."""
+        if self._connection is not None:
             self._connection.close()
             self._connection = None
             self._connection_source.dispose()

@@ -47,7 +47,7 @@ def open_file(path: Path) -> ProjectConnection:
         try:
             _prepare(project_connection)
         except BaseException:
-            project_connection.close()
+            project_connection.abandon()
             raise
     except ProjectError as error:
         if error.code in ("project_damaged", "project_missing"):

@@ -15,8 +15,8 @@ def recover_project(path: Path) -> SnapshotRecord:
     """Put the newest good version in the place of a damaged or lost project and return which it was.
 
     The damaged file is kept beside it as "<project> damaged <instant>.masque". Refused ("invalid") for a
-    project that opens; where there is no good version, or the fault is another one, the error of opening it is
-    raised.
+    project that opens. Where there is no good version, or the fault is another one, the error of opening the
+    project is raised.
     """
     path = path.absolute()
     fault = _fault_of(path)

@@ -1,14 +1,14 @@
 """Media files of the project."""
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select
 
 from projects_db.errors import invalid, not_found
 from projects_db.records import MediaAssetRecord, MediaKind, ProbeRecord
-from projects_db.repositories.rows import delete_row, find_row, get_row, insert_row, update_row
+from projects_db.repositories.rows import delete_row, edited, find_row, get_row, insert_row, update_row
 from projects_db.tables import Character, DrivingClip, MediaAsset, Scene, VoiceClip
 from projects_db.validation import check_asset
 
@@ -48,7 +48,7 @@ def insert_asset(connection: Connection, asset: MediaAssetRecord) -> None:
 
 def update_asset(connection: Connection, asset_id: str, changes: Mapping[str, Any]) -> None:
     """Change fields of a media file; TypeError for a field it has not."""
-    asset = replace(get_asset(connection, asset_id), **changes)
+    asset = edited(get_asset(connection, asset_id), changes)
     check_asset(asset)
     update_row(connection, MediaAsset, asset_id, _columns(asset))
 

@@ -1,14 +1,14 @@
 """Driving clips and voice clips."""
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from projects_db.records import DrivingClipRecord, MediaKind, VoiceClipRecord
 from projects_db.repositories.assets import require_kind
-from projects_db.repositories.rows import delete_row, get_row, insert_row, update_row
+from projects_db.repositories.rows import delete_row, edited, get_row, insert_row, update_row
 from projects_db.tables import Character, DrivingClip, VoiceClip
 from projects_db.validation import check_driving_clip, check_voice_clip
 
@@ -38,7 +38,7 @@ def insert_driving_clip(connection: Connection, clip: DrivingClipRecord) -> None
 def update_driving_clip(connection: Connection, clip_id: str, changes: Mapping[str, Any]) -> None:
     """Change fields of a driving clip; TypeError for a field it has not."""
     before = DrivingClipRecord(**get_row(connection, DrivingClip, clip_id, "driving clip"))
-    clip = replace(before, **changes)
+    clip = edited(before, changes)
     _check_driving_clip(connection, clip)
     update_row(connection, DrivingClip, clip_id, changes)
 
@@ -57,7 +57,7 @@ def insert_voice_clip(connection: Connection, clip: VoiceClipRecord) -> None:
 def update_voice_clip(connection: Connection, clip_id: str, changes: Mapping[str, Any]) -> None:
     """Change fields of a voice clip; TypeError for a field it has not."""
     before = VoiceClipRecord(**get_row(connection, VoiceClip, clip_id, "voice clip"))
-    clip = replace(before, **changes)
+    clip = edited(before, changes)
     _check_voice_clip(connection, clip)
     update_row(connection, VoiceClip, clip_id, changes)
 

@@ -1,13 +1,13 @@
 """Markers of a scene."""
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from projects_db.records import MarkerRecord
-from projects_db.repositories.rows import delete_row, get_row, insert_row, update_row
+from projects_db.repositories.rows import delete_row, edited, get_row, insert_row, update_row
 from projects_db.tables import Marker, Scene
 from projects_db.validation import check_marker
 
@@ -30,7 +30,7 @@ def insert_marker(connection: Connection, marker: MarkerRecord) -> None:
 def update_marker(connection: Connection, marker_id: str, changes: Mapping[str, Any]) -> None:
     """Change fields of a marker; TypeError for a field it has not."""
     before = MarkerRecord(**get_row(connection, Marker, marker_id, "marker"))
-    check_marker(replace(before, **changes))
+    check_marker(edited(before, changes))
     update_row(connection, Marker, marker_id, changes)
 
 

@@ -1,14 +1,14 @@
 """Render presets."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from projects_db.errors import invalid
 from projects_db.records import RenderPresetRecord
-from projects_db.repositories.rows import delete_row, get_row, insert_row, update_row
+from projects_db.repositories.rows import delete_row, edited, get_row, insert_row, update_row
 from projects_db.tables import RenderPreset
 from projects_db.validation import check_json, check_name
 
@@ -28,7 +28,7 @@ def insert_preset(connection: Connection, preset: RenderPresetRecord) -> None:
 def update_preset(connection: Connection, preset_id: str, changes: Mapping[str, Any]) -> None:
     """Change a preset's name or settings."""
     before = RenderPresetRecord(**get_row(connection, RenderPreset, preset_id, "render preset"))
-    _check(connection, replace(before, **changes))
+    _check(connection, edited(before, changes))
     update_row(connection, RenderPreset, preset_id, changes)
 
 

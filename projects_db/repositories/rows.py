@@ -1,13 +1,25 @@
 """Single rows: the few statements every repository is made of."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
 from projects_db.errors import not_found
+from projects_db.records import (
+    DrivingClipRecord,
+    MarkerRecord,
+    MediaAssetRecord,
+    RenderPresetRecord,
+    VoiceClipRecord,
+)
 from projects_db.tables import Row
+
+RecordT = TypeVar(
+    "RecordT", DrivingClipRecord, MarkerRecord, MediaAssetRecord, RenderPresetRecord, VoiceClipRecord
+)
 
 
 def new_id() -> str:
@@ -26,6 +38,13 @@ def get_row(connection: Connection, table: type[Row], row_id: str, what: str) ->
     if row is None:
         raise not_found(what)
     return row
+
+
+def edited(record: RecordT, changes: Mapping[str, Any]) -> RecordT:
+    """Return a record with some fields changed; TypeError for its id and for fields it has not."""
+    if "id" in changes:
+        raise TypeError("The id of a row stays what it is")
+    return replace(record, **changes)
 
 
 def insert_row(connection: Connection, table: type[Row], values: Mapping[str, Any]) -> None:
