@@ -23,12 +23,7 @@ def staged_delivery(destination: Path, names: Sequence[str], *, overwrite: bool)
 
     Raises UserError: FILE_EXISTS, NOT_WRITABLE, DISK_FULL, FILE_MISSING.
     """
-    if destination.exists() and not destination.is_dir():
-        raise UserError(
-            f"{destination.name} is a file, not a folder.",
-            next_step="Choose a folder for the export.",
-            code=ErrorCode.FILE_EXISTS,
-        )
+    _require_folder(destination)
     if not overwrite:
         require_free(destination, names)
     made = _make_folders(destination)
@@ -45,6 +40,16 @@ def staged_delivery(destination: Path, names: Sequence[str], *, overwrite: bool)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
         _remove_empty(made)
+
+
+def _require_folder(destination: Path) -> None:
+    present = next(path for path in (destination, *destination.parents) if path.exists())
+    if not present.is_dir():
+        raise UserError(
+            f"{present.name} is a file, not a folder.",
+            next_step="Choose a folder for the export.",
+            code=ErrorCode.FILE_EXISTS,
+        )
 
 
 def require_free(destination: Path, names: Sequence[str]) -> None:
