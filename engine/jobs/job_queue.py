@@ -206,12 +206,9 @@ class JobQueue:
         """Queue a running job again with its finished frames; not counted as an attempt."""
         self._end(job_id, lambda job: replace(job, state=JobState.QUEUED))
 
-    def kept_work(self) -> frozenset[str] | None:
-        """Return the jobs whose finished frames are needed; None when that is not known of every job."""
-        if self.notice:
-            return None
-        over = {JobState.DONE, JobState.CANCELLED}
-        return frozenset(job.job_id for job in self._jobs.values() if job.state not in over)
+    def job_ids(self, *states: JobState) -> frozenset[str]:
+        """Return the jobs that are in one of these states."""
+        return frozenset(job.job_id for job in self._jobs.values() if job.state in states)
 
     def stop_starting(self) -> None:
         """Pause the queue because no render can be started at all."""

@@ -1,11 +1,13 @@
 """A job's work directory: finished frames, the outputs begun, and whose request they belong to."""
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Collection
 from pathlib import Path
 
+_log = logging.getLogger(__name__)
 LOCK_NAME = "lock"
 OUTPUTS_NAME = "outputs.json"
 
@@ -23,11 +25,20 @@ def note_outputs(directory: Path, outputs: Collection[Path]) -> None:
 def noted_outputs(directory: Path) -> tuple[Path, ...]:
     """Return the files that were noted; none where nothing was."""
     try:
-        return tuple(
-            Path(text) for text in json.loads((directory / OUTPUTS_NAME).read_text(encoding="utf-8"))
-        )
-    except (FileNotFoundError, NotADirectoryError):
+        texts = json.loads((directory / OUTPUTS_NAME).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return ()
+    return tuple(Path(text) for text in texts)
+
+
+def delete_outputs(directory: Path) -> None:
+    """Delete the outputs begun from a work directory. A folder that is out of reach is said in the log."""
+    for path in noted_outputs(directory):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            _log.warning("%s could not be deleted: %s", path, error)
+    (directory / OUTPUTS_NAME).unlink(missing_ok=True)
 
 
 def discard_work(directory: Path, *, keep_outputs: bool = False) -> None:
@@ -36,15 +47,12 @@ def discard_work(directory: Path, *, keep_outputs: bool = False) -> None:
     Call it where no worker works in it. What another program holds open (Windows) is left for the next start.
     """
     if not keep_outputs:
-        for path in noted_outputs(directory):
-            path.unlink(missing_ok=True)
+        delete_outputs(directory)
     shutil.rmtree(directory, ignore_errors=True)
 
 
-def remove_stale_work(work: Path, kept: Collection[str] | None) -> None:
-    """Delete work directories of jobs that are not in `kept`; None keeps all."""
-    if kept is None:
-        return
+def remove_stale_work(work: Path, *, needed: Collection[str], done: Collection[str]) -> None:
+    """Delete work directories of jobs that are not `needed`; the outputs of those that are `done` stay."""
     for directory in work.iterdir():
-        if directory.is_dir() and directory.name not in kept:
-            discard_work(directory, keep_outputs=True)
+        if directory.is_dir() and directory.name not in needed:
+            discard_work(directory, keep_outputs=directory.name in done)

@@ -11,6 +11,7 @@ from engine.jobs.logs import about_job
 from engine.jobs.records import JobRecord
 from engine.locations import EngineLocations
 from engine.protocol.errors import UserError
+from engine.protocol.jobs import JobState
 from engine.protocol.messages import (
     PreviewPicture,
     RenderJob,
@@ -68,7 +69,10 @@ class JobRunner:
         self._worker: WorkerProcess | None = None
         self._starts_failed = 0
         self.notice = ""
-        remove_stale_work(locations.work, queue.kept_work())
+        if not queue.notice:  # a job that could not be read may need its frames
+            unneeded = {JobState.DONE, JobState.CANCELLED}
+            needed = queue.job_ids(*(state for state in JobState if state not in unneeded))
+            remove_stale_work(locations.work, needed=needed, done=queue.job_ids(JobState.DONE))
 
     @property
     def worker_process_id(self) -> int | None:

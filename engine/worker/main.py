@@ -11,6 +11,7 @@ from pathlib import Path
 from engine.jobs.file_lock import FileLock
 from engine.jobs.logs import about_job, log_to_stderr
 from engine.locations import EngineLocations, engine_locations
+from engine.media.write_errors import write_error
 from engine.protocol.errors import ErrorCode, ErrorReport, UserError
 from engine.protocol.messages import RenderJob, WorkerFailed, WorkerFinished, WorkerReport, WorkerStopped
 from engine.protocol.render_request import RendererName
@@ -71,6 +72,10 @@ def _render(
         return WorkerStopped(job_id=job.job_id)
     except UserError as error:
         return WorkerFailed(job_id=job.job_id, error=error.report)
+    except OSError as error:
+        _log.exception("the disk refused")
+        known = write_error(error, Path(error.filename or work / "frames"))
+        return WorkerFailed(job_id=job.job_id, error=known.report if known else _fault(job, locations))
     except MemoryError:
         _log.exception("out of memory")
         return WorkerFailed(job_id=job.job_id, error=_out_of_memory(job))

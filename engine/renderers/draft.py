@@ -1,0 +1,88 @@
+"""The draft renderer: optical flow on the processor, no network, a take's files at the end."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from engine.draft.draft_shot import DraftShot
+from engine.protocol.errors import ErrorCode, UserError
+from engine.protocol.jobs import RenderResult
+from engine.protocol.render_request import RenderRequest
+from engine.renderers.fingerprint import fingerprint
+from engine.renderers.finished_frames import SEGMENT_FRAMES, FinishedFrames, Picture
+from engine.renderers.pace import Pace
+from engine.renderers.pictures_ahead import pictures_ahead
+from engine.renderers.preview import preview_jpeg
+from engine.renderers.render_notes import RenderNotes
+from engine.renderers.renderer import RenderReport, RenderStoppedError
+from engine.renderers.take_files import claim_take_files, finished_take
+from engine.renderers.take_writer import TakeWriter
+from engine.renderers.work_directory import delete_outputs
+
+
+class DraftRenderer:
+    """Renders with `engine.draft`. A frame depends on the request alone: a resumed render is like any other."""
+
+    def __init__(self, cache: Path) -> None:
+        self._cache = cache
+
+    def render(self, request: RenderRequest, work: Path, report: RenderReport) -> RenderResult:
+        """Render what is missing and write the take's files, `take.json` last.
+
+        Raises RenderStoppedError when told to stop, UserError for what the user can mend. After an error the
+        finished frames are kept for another try, the files begun in the output directory are not.
+        """
+        report.progress("Preparing", 0, None)
+        frames = FinishedFrames(work, owner=fingerprint(request), frame_rate=request.frame_rate)
+        files = claim_take_files(request, work)
+        known = finished_take(files, request)
+        if known is not None:
+            return known
+        notes = RenderNotes(work)
+        try:
+            if frames.count < request.frame_count:
+                self._render_missing(request, frames, notes, report)
+            return TakeWriter(request, files, report).write(frames.paths, notes)
+        except (UserError, MemoryError, OSError):
+            delete_outputs(work)
+            raise
+
+    def _render_missing(
+        self, request: RenderRequest, frames: FinishedFrames, notes: RenderNotes, report: RenderReport
+    ) -> None:
+        shot = self._prepared(request, frames.count, report)
+        notes.keep_warnings(shot.warnings)
+        pace = Pace()
+        while frames.count < request.frame_count:
+            end = min(frames.count + SEGMENT_FRAMES, request.frame_count)
+            frames.add(_told(shot, range(frames.count, end), request.frame_count, pace, report))
+            notes.add_time()
+            if report.should_stop():
+                raise RenderStoppedError
+
+    def _prepared(self, request: RenderRequest, frames_done: int, report: RenderReport) -> DraftShot:
+        def on_progress(phase: str, _share: float) -> None:
+            report.progress(phase, frames_done, None)
+
+        try:
+            return DraftShot.prepare(
+                request, cache_directory=self._cache, on_progress=on_progress, should_stop=report.should_stop
+            )
+        except UserError as error:
+            if error.report.code is ErrorCode.CANCELLED:
+                raise RenderStoppedError from error
+            raise
+
+
+def _told(
+    shot: DraftShot, frames: range, frame_count: int, pace: Pace, report: RenderReport
+) -> Iterator[Picture]:
+    """Yield the pictures of a segment and tell how far the render is; told to stop: fewer, at least one."""
+    for frame, picture in pictures_ahead(shot.picture, frames.start, frames.stop):
+        yield picture
+        pace.step()
+        done = frame + 1
+        report.progress("Rendering", done, pace.seconds_left(frame_count - done))
+        report.preview(frame, partial(preview_jpeg, picture))
+        if report.should_stop():
+            return

@@ -1,0 +1,187 @@
+"""Engines as real processes, and requests for them."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from contextlib import asynccontextmanager, contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import psutil
+import pytest
+
+from engine.client import EngineClient
+from engine.locations import engine_locations
+from engine.protocol.jobs import FINISHED_STATES
+from engine.protocol.messages import GetJob
+from engine.protocol.render_request import PlateInput, RendererName, RenderRequest
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY_ENGINE = ROOT / "tests" / "engine" / "server" / "tiny_engine.py"
+
+
+@pytest.fixture
+def make_request(tmp_path):
+    """Return a function that makes requests; what goes wrong with the tiny renderer is in the scene's name."""
+    made = iter(range(1, 10_000))
+
+    def make(scene_name="fine", **changes):
+        number = next(made)
+        values = {
+            "request_id": f"request-{number}",
+            "project_id": "project",
+            "project_path": tmp_path / "film.masque",
+            "scene_id": "scene",
+            "scene_name": scene_name,
+            "take_id": f"take-{number}",
+            "take_number": number,
+            "renderer": RendererName.DRAFT,
+            "plate": PlateInput(path=tmp_path / "plate.png", content_hash="hash", width=64, height=64),
+            "characters": (),
+            "frame_rate": Fraction(24),
+            "frame_count": 5,
+            "width": 64,
+            "height": 64,
+            "seed": 1,
+            "output_directory": tmp_path / "takes" / str(number),
+            "file_stem": "shot",
+        }
+        return RenderRequest(**{**values, **changes})
+
+    return make
+
+
+class RunningEngine:
+    """A server process of this test's own."""
+
+    def __init__(self, command, **environment):
+        values = {name: str(value) for name, value in environment.items()}
+        self.process = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **values},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        self._wait_until_it_listens()
+
+    def _wait_until_it_listens(self):
+        runtime_file = engine_locations().runtime_file
+        until = time.monotonic() + 20
+        while self.process.poll() is None and time.monotonic() < until:
+            if runtime_file.exists() and f'"process_id": {self.process.pid},' in runtime_file.read_text():
+                return
+            time.sleep(0.01)
+        raise AssertionError(f"the engine did not start: {self.end()}")
+
+    def children(self):
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def kill(self):
+        """End the server with SIGKILL, and return its worker's processes."""
+        children = self.children()
+        self.process.kill()
+        self.process.wait(10)
+        return children
+
+    def end(self):
+        """End the server and what it started; return what it said."""
+        if self.process.poll() is None:
+            children = self.children()
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+            _, alive = psutil.wait_procs(children, timeout=10)
+            for child in alive:
+                child.kill()
+        return self.process.communicate()[1].decode()
+
+
+@pytest.fixture
+def start_engine(masque_home):
+    """Return a function that starts an engine with the tiny renderer; all are ended after the test."""
+    engines = []
+
+    def start(**environment):
+        engines.append(RunningEngine([str(TINY_ENGINE), "serve"], **environment))
+        return engines[-1]
+
+    yield start
+    for engine in engines:
+        engine.end()
+
+
+@pytest.fixture
+def start_real_engine(masque_home):
+    """Return a function that starts the engine as users do; all are ended after the test."""
+    engines = []
+
+    def start(**environment):
+        engines.append(RunningEngine(["-m", "engine.server"], **environment))
+        return engines[-1]
+
+    yield start
+    for engine in engines:
+        engine.end()
+
+
+@pytest.fixture
+def connected():
+    """Return a context manager: a client of the engine that is running."""
+
+    @asynccontextmanager
+    async def connect():
+        async with EngineClient.connect(start=False) as client:
+            yield client
+
+    return connect
+
+
+@pytest.fixture
+def finished():
+    """Return a function that waits until a job is finished and returns it."""
+
+    async def wait(client, job_id, patience_s=30):
+        return await until(client, job_id, lambda job: job.state in FINISHED_STATES, patience_s)
+
+    return wait
+
+
+@pytest.fixture
+def reached():
+    """Return a function that waits until something is true of a job and returns it."""
+    return until
+
+
+async def until(client, job_id, true_of, patience_s=30):
+    async with asyncio.timeout(patience_s):
+        while True:
+            job = await client.send(GetJob(job_id=job_id))
+            if true_of(job):
+                return job
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def ended_afterwards():
+    """Return a list: the process numbers in it are ended after the test."""
+    numbers = []
+    yield numbers
+    with contextmanager_for_gone():
+        for number in numbers:
+            for process in [*psutil.Process(number).children(recursive=True), psutil.Process(number)]:
+                process.kill()
+                process.wait(10)
+
+
+@contextmanager
+def contextmanager_for_gone():
+    try:
+        yield
+    except psutil.NoSuchProcess:
+        return

@@ -1,0 +1,111 @@
+"""An engine with a tiny renderer, as a real process: `python tiny_engine.py serve` or `worker`.
+
+The renderer writes one small file per frame. The scene's name tells what goes wrong: words are looked for in it.
+"""
+
+import os
+import sys
+import time
+from dataclasses import fields
+from pathlib import Path
+
+from engine.locations import engine_locations
+from engine.protocol.codec import encode_result
+from engine.protocol.errors import ErrorCode, UserError
+from engine.protocol.jobs import FileRole, RenderResult, ResultFile
+from engine.protocol.render_request import RendererName
+from engine.renderers.renderer import RenderStoppedError
+from engine.server.main import run_engine
+from engine.server.settings import ServerSettings, WorkerLimits
+from engine.worker.main import run_worker
+
+
+class TinyRenderer:
+    """Writes frames as text files, one every few milliseconds, and goes on where it was."""
+
+    def __init__(self, cache):
+        self._cache = cache
+
+    def render(self, request, work, report):
+        words = request.scene_name.split()
+        print("a library prints to standard output")
+        os.write(1, b"and so does a C library\n")
+        self._misbehave(words)
+        started = work / "started"
+        started.write_text(str(int(started.read_text()) + 1 if started.exists() else 1))
+        for frame in range(len(list(work.glob("frame-*"))), request.frame_count):
+            self._draw(words, work, frame)
+            report.progress("Rendering", frame + 1, 0.5)
+            report.preview(frame, lambda: b"\xff\xd8 a picture")
+            if report.should_stop():
+                raise RenderStoppedError
+        return self._result(request, work)
+
+    @staticmethod
+    def _misbehave(words):
+        if "unreadable" in words:
+            raise UserError(
+                "The still cannot be read.", next_step="Choose another.", code=ErrorCode.FILE_UNREADABLE
+            )
+        if "faulty" in words:
+            raise ZeroDivisionError("a fault")
+        if "greedy" in words:
+            raise MemoryError
+        if "crashing" in words:
+            os._exit(7)
+        if "stuck" in words:
+            time.sleep(600)
+
+    @staticmethod
+    def _draw(words, work, frame):
+        if "slow" in words:
+            time.sleep(0.02)
+        if "filling" in words:
+            (work / "large").write_bytes(bytes(3_000_000))
+        part = work / "part"
+        part.write_text(f"picture {frame}")
+        part.rename(work / f"frame-{frame:05d}")
+        if "crumbling" in words:
+            os._exit(9)
+
+    @staticmethod
+    def _result(request, work):
+        request.output_directory.mkdir(parents=True, exist_ok=True)
+        movie = request.output_directory / f"{request.file_stem}.txt"
+        movie.write_text("\n".join(path.read_text() for path in sorted(work.glob("frame-*"))))
+        file = ResultFile(role=FileRole.MASTER, name=movie.name, size_bytes=movie.stat().st_size)
+        result = RenderResult(
+            request_id=request.request_id,
+            take_id=request.take_id,
+            renderer=request.renderer.value,
+            seed=request.seed,
+            frame_rate=request.frame_rate,
+            frame_count=request.frame_count,
+            width=request.width,
+            height=request.height,
+            has_alpha=False,
+            files=(file,),
+        )
+        (request.output_directory / "take.json").write_text(encode_result(result))
+        return result
+
+
+def _limits():
+    """Worker limits from TINY_LIMITS, as `name=seconds` words."""
+    words = os.environ.get("TINY_LIMITS", "").split()
+    given = {name: float(value) for name, value in (word.split("=") for word in words)}
+    return WorkerLimits(
+        **{field.name: given.get(field.name, field.default) for field in fields(WorkerLimits)}
+    )
+
+
+def _serve():
+    command = os.environ.get("TINY_WORKER", f"{sys.executable} {Path(__file__).resolve()} worker").split()
+    idle_exit_s = float(os.environ.get("TINY_IDLE_EXIT_S", "60"))
+    settings = ServerSettings(idle_exit_s=idle_exit_s, worker_command=tuple(command), worker_limits=_limits())
+    return run_engine(engine_locations(), settings)
+
+
+if __name__ == "__main__":
+    serve = sys.argv[1] == "serve"
+    sys.exit(_serve() if serve else run_worker({RendererName.DRAFT: TinyRenderer}))
