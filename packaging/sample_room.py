@@ -57,6 +57,7 @@ def _paint_wall(canvas: Canvas) -> None:
 
 
 def _paint_window(canvas: Canvas) -> None:
+    """Paint one wide pane: bars across it would show every bend of a picture warped around the faces."""
     width, height = canvas.width, canvas.height
     left, top, right, bottom = 0.375 * width, 0.06 * height, 0.625 * width, 0.74 * height
     canvas.lighten(canvas.shape(_box(left, top, right, bottom), soften=60), "#5068a8", 0.35)
@@ -67,16 +68,14 @@ def _paint_window(canvas: Canvas) -> None:
         _box(left - 60, bottom - 0.42 * (bottom - top), right + 60, bottom), soften=38
     ).within(pane)
     canvas.lighten(dusk, "#e88a58", 0.85)
-    moon = ellipse((right - 62, top + 74), (19, 19))
+    moon = ellipse(((left + right) / 2 - 34, top + 34), (16, 16))
     canvas.lighten(canvas.shape(moon, soften=16).within(pane), "#fff0cf", 0.6)
     canvas.paint(canvas.shape(moon, soften=1).within(pane), "#fff3d8", 0.95)
+    for share, reach, drop in ((0.3, 95, 0.30), (0.72, 120, 0.38), (0.45, 80, 0.46), (0.2, 70, 0.53)):
+        middle = (left + share * (right - left), top + drop * (bottom - top))
+        cloud = canvas.shape(ellipse(middle, (reach, 9)), soften=9).within(pane)
+        canvas.lighten(cloud, "#f0a0a0", 0.45)
     _paint_town(canvas, (left, top, right, bottom))
-    bars = [
-        _line(((left + right) / 2, top), ((left + right) / 2, bottom)),
-        _line((left, 0.36 * height), (right, 0.36 * height)),
-    ]
-    canvas.paint(canvas.strokes(bars, thickness=10), "#5a3d33")
-    canvas.lighten(canvas.strokes([bar - 3 for bar in bars], thickness=2, soften=1), "#c89070", 0.45)
     canvas.paint(canvas.shape(_box(left - 28, bottom + 10, right + 28, bottom + 30)), "#7c5644")
     for outer, inner in ((left - 62, left + 26), (right + 62, right - 26)):
         _paint_curtain(canvas, outer, inner, bottom + 60)
