@@ -7,17 +7,20 @@ Exit codes: 0 done, 1 something the user can mend, 2 a wrong command line, 3 a r
 import importlib
 import logging
 import sys
+from typing import TYPE_CHECKING
 
 import typer
-from typer import Context
-from typer._click import HelpFormatter
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperGroup
 
 from desktop.cli.command_table import COMMANDS, CommandEntry
 from desktop.cli.failures import ExitCode, report_bug, report_user_error
 from desktop.cli.window_start import run_window
 from engine.protocol.errors import UserError
 from projects_db.errors import ProjectError
+
+if TYPE_CHECKING:  # what Typer's classes take and return; nothing needs it at run time
+    from typer._click.core import Command, Context
+    from typer._click.formatting import HelpFormatter
 
 MODULES = {entry.name: entry for entry in COMMANDS}
 
@@ -27,16 +30,16 @@ class LazyGroup(TyperGroup):
 
     _is_listing = False
 
-    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
+    def format_help(self, ctx: "Context", formatter: "HelpFormatter") -> None:
         """Write the group's own help without importing a command."""
         self._is_listing = True
         super().format_help(ctx, formatter)
 
-    def list_commands(self, ctx: Context) -> list[str]:
+    def list_commands(self, ctx: "Context") -> list[str]:
         """Return the names in the table's order."""
         return list(MODULES)
 
-    def get_command(self, ctx: Context, cmd_name: str) -> TyperCommand | TyperGroup | None:
+    def get_command(self, ctx: "Context", cmd_name: str) -> "Command | None":
         """Return the command; while help is listed, a stand-in that carries only its one line."""
         entry = MODULES.get(cmd_name)
         if entry is None:
@@ -44,20 +47,20 @@ class LazyGroup(TyperGroup):
         return _listed(entry) if self._is_listing else load_command(entry)
 
 
-def load_command(entry: CommandEntry) -> TyperCommand | TyperGroup:
+def load_command(entry: CommandEntry) -> "Command":
     """Import a command's module and return its command object."""
     command = typer.main.get_command(importlib.import_module(entry.module).app)
     command.name = entry.name
     return command
 
 
-def _listed(entry: CommandEntry) -> TyperCommand | TyperGroup:
+def _listed(entry: CommandEntry) -> "Command":
     stand_in = typer.Typer(add_completion=False)
     stand_in.command(name=entry.name, help=entry.help)(lambda: None)
     return typer.main.get_command(stand_in)
 
 
-def build_group() -> TyperGroup:
+def build_group() -> "Command":
     """Return the whole command line."""
     app = typer.Typer(
         cls=LazyGroup,

@@ -10,11 +10,11 @@ import typer
 
 from desktop.authoring.demo_project import make_demo_project
 from desktop.authoring.render_requests import RenderSettings
-from desktop.cli.commands.export_command import export_answer, exported_lines
+from desktop.cli.commands.export_command import export_answer, export_with_progress, exported_lines
 from desktop.cli.commands.render_command import job_line, render_scenes
 from desktop.cli.failures import ExitCode
 from desktop.cli.presenting import JsonOption, console, present, shown
-from desktop.interchange.project_export import ExportSettings, export_project
+from desktop.interchange.project_export import ExportSettings
 from engine.protocol.jobs import JobState
 
 app = typer.Typer()
@@ -38,7 +38,7 @@ def demo(
         if any(job.state is not JobState.DONE for job in jobs):
             present(as_json, {"jobs": jobs}, *(job_line(job) for job in jobs))
             sys.exit(ExitCode.RENDER_FAILED)
-        exported = export_project(store, folder / "export", ExportSettings())
+        exported = export_with_progress(store, folder / "export", ExportSettings(), quiet=as_json)
         seconds = time.monotonic() - started
         present(
             as_json,

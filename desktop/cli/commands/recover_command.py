@@ -11,10 +11,10 @@ app = typer.Typer()
 @app.command(help="Bring back a damaged project from its newest good version.")
 def recover(project: ProjectArgument, as_json: JsonOption = False) -> None:
     """Put the newest good version in the place of a damaged project; the damaged file is kept."""
-    done = recover_project(project.expanduser().absolute())
+    version = recover_project(project.expanduser().absolute())
     present(
         as_json,
-        done,
-        f"“{shown(project.name)}” is back as of the version “{shown(done.snapshot.name)}”.",
-        f"The damaged file is kept as {shown(done.damaged_copy)}.",
+        {"project": project.expanduser().absolute(), "version": version},
+        f"“{shown(project.name)}” is back as of the version “{shown(version.name)}”.",
+        "The damaged file is kept beside it.",
     )

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from desktop.authoring.project_files import open_project
+from desktop.authoring.project_files import open_project, with_suffix
 from desktop.cli.presenting import JsonOption, ProjectArgument, console, present, shown, table
 
 app = typer.Typer(help="Save, list and restore versions of a project.", no_args_is_help=True)
@@ -43,5 +43,6 @@ def restore(
 ) -> None:
     """Bring a version back as a new project file beside the present one."""
     with open_project(project) as store:
-        restored = store.restore_version(version, to=to.expanduser().absolute())
-    present(as_json, {"project": restored}, f"Restored to [bold]{shown(restored)}[/bold].")
+        target = with_suffix(to)
+        store.restore_version(version, to=target)
+    present(as_json, {"project": target}, f"Restored to [bold]{shown(target)}[/bold].")
