@@ -15,7 +15,6 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from projects_db import sqlite_errors
-from projects_db.column_types import DamagedValueError
 from projects_db.connection import BUSY_TIMEOUT_S, ProjectConnection
 from projects_db.errors import ProjectError, invalid
 from projects_db.file_checks import check_file, check_writable
@@ -75,7 +74,7 @@ def is_good(version: Path) -> bool:
         check_file(version)
         with closing(sqlite3.connect(f"{version.as_uri()}?mode=ro", uri=True)) as driver:
             return is_intact(driver) and driver_revision(driver) in SCHEMA_REVISIONS
-    except (ProjectError, sqlite3.Error, DamagedValueError):
+    except (ProjectError, sqlite3.Error, UnicodeDecodeError):
         return False
 
 

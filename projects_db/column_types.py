@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 class DamagedValueError(Exception):
-    """A stored value that no version of Masque can have written."""
+    """Something stored that no version of Masque can have written."""
 
 
 class RationalText(TypeDecorator[Fraction]):

@@ -94,6 +94,10 @@ class ProjectConnection:
         self._is_writing = True
         try:
             yield connection
+            if not self.driver.in_transaction:
+                raise RuntimeError(
+                    "The change was given up when the disk failed; do not go on after an error"
+                )
             with told_to_the_user(self.path):
                 self.driver.execute("COMMIT")
         finally:

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from projects_db.connection import ProjectConnection
-from projects_db.sqlite_errors import damaged
+from projects_db.sqlite_errors import damaged, told_to_the_user
 
 SCRIPTS = Path(__file__).parent / "migrations"
 
@@ -22,7 +22,7 @@ def migrate(project_connection: ProjectConnection) -> None:
     driver = project_connection.driver
     driver.execute("PRAGMA foreign_keys = OFF")
     try:
-        with project_connection.writing() as connection:
+        with told_to_the_user(project_connection.path), project_connection.writing() as connection:
             run_migrations(connection)
             if driver.execute("PRAGMA foreign_key_check").fetchone() is not None:
                 raise damaged(project_connection.path)
@@ -38,4 +38,7 @@ def run_migrations(connection: Connection, *, to_revision: str = "head") -> None
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     config.attributes["connection"] = connection
+    if not connection.in_transaction():
+        # SQLAlchemy and Alembic must know of the caller's transaction, or Alembic commits one of its own.
+        connection.begin()
     command.upgrade(config, to_revision)

@@ -2,11 +2,11 @@
 
 import shutil
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-from sqlalchemy.exc import DBAPIError
 
 from projects_db import backup, migrator, schema, sqlite_errors
 from projects_db.connection import ProjectConnection, connection_source
@@ -73,21 +73,14 @@ def restore_in_place(project_connection: ProjectConnection, file_name: str) -> N
 
 
 def _prepare(project_connection: ProjectConnection) -> None:
-    try:
-        _check_and_migrate(project_connection, keep_version=True)
-        project_connection.use_write_ahead_log()
-    except (DBAPIError, sqlite3.Error) as error:
-        # What SQLite cannot make sense of while a file is being opened is the file's fault, not ours.
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        told = sqlite_errors.project_error(project_connection.path, cause)
-        raise told or sqlite_errors.damaged(project_connection.path) from error
+    _check_and_migrate(project_connection, keep_version=True)
+    project_connection.use_write_ahead_log()
 
 
 def _check_and_migrate(project_connection: ProjectConnection, *, keep_version: bool) -> None:
     path, driver = project_connection.path, project_connection.driver
-    if not schema.is_intact(driver):
-        raise sqlite_errors.damaged(path)
-    revision = schema.driver_revision(driver)
+    with _faults_are_damage(path):
+        revision = schema.driver_revision(driver) if schema.is_intact(driver) else None
     if revision is None:
         raise sqlite_errors.damaged(path)
     if revision not in schema.SCHEMA_REVISIONS:
@@ -96,8 +89,18 @@ def _check_and_migrate(project_connection: ProjectConnection, *, keep_version: b
         if keep_version:
             backup.save_version(project_connection, f"Before the update to schema {schema.newest_revision()}")
         migrator.migrate(project_connection)
-    if not schema.has_tables(driver):
-        raise sqlite_errors.damaged(path)
+    with _faults_are_damage(path):
+        if not schema.has_tables(driver):
+            raise sqlite_errors.damaged(path)
+
+
+@contextmanager
+def _faults_are_damage(path: Path) -> Iterator[None]:
+    """Say that the file is damaged where SQLite cannot make sense of it: nothing else can be wrong here."""
+    try:
+        yield
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        raise sqlite_errors.project_error(path, error) or sqlite_errors.damaged(path) from error
 
 
 def _newer(path: Path, revision: str) -> ProjectError:

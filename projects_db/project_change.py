@@ -80,6 +80,9 @@ class ProjectChange:
         if not self._is_open:
             raise RuntimeError(f"The change “{self._name}” is over; begin another one")
         driver = self._project_connection.driver
+        if not driver.in_transaction:
+            # A failing disk can make SQLite give up the whole transaction, which must not begin anew here.
+            raise RuntimeError(f"The change “{self._name}” was given up when the disk failed")
         with told_to_the_user(self._project_connection.path):
             driver.execute("SAVEPOINT edit")
             try:

@@ -42,7 +42,7 @@ def told_to_the_user(path: Path) -> Iterator[None]:
         if told is None:
             raise
         raise told from error
-    except DamagedValueError as error:
+    except (DamagedValueError, UnicodeDecodeError) as error:
         raise damaged(path) from error
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from projects_db.column_types import DamagedValueError
 from projects_db.errors import invalid
 from projects_db.records import CharacterRecord, FaceRegionRecord
 from projects_db.repositories import clips, curves, regions
@@ -24,6 +25,8 @@ def characters_of_scene(connection: Connection, scene_id: str) -> tuple[Characte
     driving = clips.driving_clips_of_scene(connection, scene_id)
     voices = clips.voice_clips_of_scene(connection, scene_id)
     curve = curves.curves_of_scene(connection, scene_id)
+    if any(row.id not in region for row in rows):
+        raise DamagedValueError("A character has no face region")
     return tuple(
         CharacterRecord(
             id=row.id,

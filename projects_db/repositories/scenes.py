@@ -5,8 +5,9 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, tuple_
 
+from projects_db.column_types import DamagedValueError
 from projects_db.errors import ProjectError, invalid
-from projects_db.records import MediaKind, SceneRecord, SceneSummary
+from projects_db.records import MediaAssetRecord, MediaKind, SceneRecord, SceneSummary
 from projects_db.repositories import assets, characters, markers
 from projects_db.repositories.ordering import move_to, next_position
 from projects_db.repositories.rows import delete_row, get_row, insert_row, new_id, update_row
@@ -39,13 +40,20 @@ def get_scene(connection: Connection, scene_id: str) -> SceneRecord:
         id=row["id"],
         name=row["name"],
         position=connection.execute(select(func.count()).select_from(Scene).where(before)).scalar_one(),
-        plate=assets.get_asset(connection, row["plate_asset_id"]),
+        plate=_plate(connection, row["plate_asset_id"]),
         length_frames=row["length_frames"],
         prompt=row["prompt"],
         negative_prompt=row["negative_prompt"],
         characters=characters.characters_of_scene(connection, scene_id),
         markers=markers.markers_of_scene(connection, scene_id),
     )
+
+
+def _plate(connection: Connection, asset_id: str) -> MediaAssetRecord:
+    try:
+        return assets.get_asset(connection, asset_id)
+    except ProjectError as error:
+        raise DamagedValueError("A scene refers to a plate that is not there") from error
 
 
 def find_scene_id(connection: Connection, name_or_id: str) -> str:

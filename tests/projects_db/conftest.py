@@ -1,6 +1,9 @@
 """A real project in a temporary folder, and the pieces tests put into it."""
 
+import os
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -24,6 +27,8 @@ from projects_db.records import (
     TakeFileRecord,
     TakeStatus,
 )
+
+NOBODY = 65534
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,8 +174,8 @@ def _fill(path: Path, *, scenes: int, characters: int, clips: int) -> None:
     ]
     media = [(kind, kind, kind, kind, 1, kind) for kind in ("image", "video")]
     with closing(sqlite3.connect(path)) as driver, driver:
-        insert = "INSERT INTO media_asset (id, kind, name, relative_path, size_bytes, content_hash, missing, has_alpha)"
-        driver.executemany(f"{insert} VALUES (?, ?, ?, ?, ?, ?, 0, 0)", media)
+        columns = "id, kind, name, relative_path, size_bytes, content_hash, missing, has_alpha"
+        driver.executemany(f"INSERT INTO media_asset ({columns}) VALUES (?, ?, ?, ?, ?, ?, 0, 0)", media)
         listed = [(scene, f"Scene {n}", n) for n, scene in enumerate(scene_ids)]
         driver.executemany("INSERT INTO scene VALUES (?, ?, ?, 'image', NULL, '', '')", listed)
         driver.executemany("INSERT INTO character VALUES (?, ?, ?, ?, ?)", people)
@@ -180,3 +185,21 @@ def _fill(path: Path, *, scenes: int, characters: int, clips: int) -> None:
         driver.executemany("INSERT INTO face_region_key VALUES (?, ?, 0, 0.1, 0.1, 0.2, 0.2)", keys)
         marks = ", ".join("?" * 13)
         driver.executemany(f"INSERT INTO driving_clip VALUES ({marks})", placed)
+
+
+@pytest.fixture
+def ordinary_folder() -> Iterator[Path]:
+    """A folder of an ordinary user, who we are for the length of the test: permissions do not bind root."""
+    is_root = os.geteuid() == 0
+    folder = Path(tempfile.mkdtemp(prefix="masque-test-"))
+    if is_root:
+        os.chown(folder, NOBODY, NOBODY)
+        os.seteuid(NOBODY)
+    try:
+        yield folder
+    finally:
+        if is_root:
+            os.seteuid(0)
+        for path in (folder, *folder.rglob("*")):
+            path.chmod(0o700)
+        shutil.rmtree(folder)
