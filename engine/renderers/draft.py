@@ -32,8 +32,8 @@ class DraftRenderer:
         Raises RenderStoppedError when told to stop, UserError for what the user can mend. After an error the
         finished frames are kept for another try, the files begun in the output directory are not.
         """
-        report.progress("Preparing", 0, None)
         frames = FinishedFrames(work, owner=fingerprint(request), frame_rate=request.frame_rate)
+        report.progress("Preparing", frames.count, None)
         files = claim_take_files(request, work)
         known = finished_take(files, request)
         if known is not None:

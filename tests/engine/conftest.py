@@ -24,7 +24,7 @@ TINY_ENGINE = ROOT / "tests" / "engine" / "server" / "tiny_engine.py"
 
 @pytest.fixture
 def make_request(tmp_path):
-    """Return a function that makes requests; what goes wrong with the tiny renderer is in the scene's name."""
+    """Return a function that makes requests; the scene's name tells the tiny renderer what goes wrong."""
     made = iter(range(1, 10_000))
 
     def make(scene_name="fine", **changes):
@@ -66,6 +66,7 @@ class RunningEngine:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
+        self.said = ""
         self._wait_until_it_listens()
 
     def _wait_until_it_listens(self):
@@ -99,7 +100,9 @@ class RunningEngine:
             _, alive = psutil.wait_procs(children, timeout=10)
             for child in alive:
                 child.kill()
-        return self.process.communicate()[1].decode()
+        if self.process.stderr is not None and not self.process.stderr.closed:
+            self.said = self.process.communicate()[1].decode()
+        return self.said
 
 
 @pytest.fixture

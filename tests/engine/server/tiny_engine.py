@@ -1,6 +1,6 @@
-"""An engine with a tiny renderer, as a real process: `python tiny_engine.py serve` or `worker`.
+"""A real engine process with a tiny renderer: `python tiny_engine.py serve` or `worker`.
 
-The renderer writes one small file per frame. The scene's name tells what goes wrong: words are looked for in it.
+The renderer writes one small file per frame. Words in the scene's name tell what goes wrong.
 """
 
 import os
@@ -33,7 +33,9 @@ class TinyRenderer:
         self._misbehave(words)
         started = work / "started"
         started.write_text(str(int(started.read_text()) + 1 if started.exists() else 1))
-        for frame in range(len(list(work.glob("frame-*"))), request.frame_count):
+        finished = len(list(work.glob("frame-*")))
+        report.progress("Preparing", finished, None)
+        for frame in range(finished, request.frame_count):
             self._draw(words, work, frame)
             report.progress("Rendering", frame + 1, 0.5)
             report.preview(frame, lambda: b"\xff\xd8 a picture")

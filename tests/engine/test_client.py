@@ -1,0 +1,201 @@
+"""The client finds the engine, starts it when it must, and outlives its end."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import psutil
+import pytest
+
+from engine.client import EngineClient, engine_directories
+from engine.client_address import EngineAddress, read_address, write_address
+from engine.locations import engine_locations
+from engine.protocol.errors import ErrorCode, UserError
+from engine.protocol.messages import GetStatus, ListJobs, PauseQueue, SubmitJob
+from engine.protocol.version import PROTOCOL_VERSION
+
+
+@pytest.fixture
+def quick_idle_exit(monkeypatch):
+    monkeypatch.setenv("MASQUE_ENGINE_IDLE_S", "5")
+
+
+@pytest.fixture
+def stop_afterwards(quick_idle_exit):
+    """End whatever engine a test has started."""
+    yield
+    address = read_address(engine_locations().runtime_file)
+    if address is not None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            engine = psutil.Process(address.process_id)
+            engine.terminate()
+            engine.wait(10)
+
+
+async def test_without_an_engine_a_client_that_may_not_start_one_says_so():
+    with pytest.raises(UserError) as caught:
+        async with EngineClient.connect(start=False):
+            pass
+    assert caught.value.report.code is ErrorCode.ENGINE_UNREACHABLE
+    assert "not running" in caught.value.report.message
+
+
+async def test_the_engine_is_started_detached_and_stopped(stop_afterwards):
+    async with EngineClient.connect() as client:
+        status = await client.send(GetStatus())
+        engine = psutil.Process(status.process_id)
+        assert psutil.Process().pid not in {parent.pid for parent in engine.parents()}
+        assert os.getsid(engine.pid) == engine.pid
+        await client.stop_engine()
+        assert not client.connected
+    engine.wait(10)
+    assert not engine_locations().runtime_file.exists()
+
+
+async def test_many_clients_at_once_start_one_engine(stop_afterwards):
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [EngineClient.connect() for _ in range(3)]
+        await asyncio.gather(*(stack.enter_async_context(client) for client in clients))
+        numbers = {(await client.send(GetStatus())).process_id for client in clients}
+    assert len(numbers) == 1
+
+
+async def test_what_a_dead_engine_left_behind_is_no_obstacle(stop_afterwards):
+    gone = await asyncio.create_subprocess_exec(sys.executable, "-c", "pass")
+    await gone.wait()
+    stale = EngineAddress(
+        process_id=gone.pid, port=9, token="0" * 64, protocol_version=PROTOCOL_VERSION, masque_version="1"
+    )
+    write_address(engine_locations().runtime_file, stale)
+    with pytest.raises(UserError) as caught:
+        async with EngineClient.connect(start=False):
+            pass
+    assert caught.value.report.code is ErrorCode.ENGINE_UNREACHABLE
+    async with EngineClient.connect() as client:
+        assert (await client.send(GetStatus())).process_id != gone.pid
+
+
+@pytest.mark.parametrize("rubbish", [b"", b"{}", b"\xff", b'{"port": "x"}'])
+async def test_rubbish_in_the_runtime_file_is_no_engine(rubbish):
+    engine_locations().runtime_file.write_bytes(rubbish)
+    with pytest.raises(UserError) as caught:
+        async with EngineClient.connect(start=False):
+            pass
+    assert caught.value.report.code is ErrorCode.ENGINE_UNREACHABLE
+
+
+async def test_an_engine_that_cannot_start_is_told_with_its_reason(quick_idle_exit):
+    engine_locations().queue_database.mkdir()
+    with pytest.raises(UserError) as caught:
+        async with EngineClient.connect():
+            pass
+    assert caught.value.report.code is ErrorCode.ENGINE_UNREACHABLE
+    assert "queue.sqlite3" in caught.value.report.message
+
+
+async def test_calls_and_events_end_with_the_engine(start_engine, make_request):
+    engine = start_engine()
+    async with EngineClient.connect(start=False) as client:
+        listener = client.events()
+        engine.kill()
+        async with asyncio.timeout(5):
+            assert [event async for event in listener] == []
+        with pytest.raises(UserError) as caught:
+            await client.send(GetStatus())
+        assert caught.value.report.code is ErrorCode.ENGINE_UNREACHABLE
+
+
+async def test_a_listener_gets_a_new_client_when_the_engine_is_back(start_engine, make_request):
+    start_engine()
+    seen = []
+    async with asyncio.timeout(20):
+        async for client in EngineClient.reconnecting(pause_s=0.05):
+            await client.send(PauseQueue())
+            seen.append(len((await client.send(ListJobs())).jobs))
+            if len(seen) == 2:
+                break
+            await client.send(SubmitJob(request=make_request()))
+            await client.stop_engine()
+            await asyncio.sleep(0.1)
+            start_engine()
+    assert seen == [0, 1]
+
+
+async def test_the_engine_is_found_from_a_session_with_another_runtime_directory(start_engine, masque_home):
+    start_engine()
+    there = engine_locations()
+    here = type(there)(data=there.data, cache=there.cache, log=there.log, runtime=masque_home / "elsewhere")
+    async with EngineClient.connect(start=False, locations=here) as client:
+        assert (await client.send(GetStatus())).clients == 1
+
+
+async def test_an_engine_frozen_solid_is_told_within_the_time_given(start_engine):
+    from engine.client import ClientTimeouts
+
+    engine = start_engine()
+    timeouts = ClientTimeouts(connect_s=0.3, reply_s=0.3, close_s=0.1)
+    async with EngineClient.connect(start=False, timeouts=timeouts) as client:
+        engine.process.send_signal(signal.SIGSTOP)
+        try:
+            with pytest.raises(UserError) as caught:
+                await client.send(GetStatus())
+            assert caught.value.report.code is ErrorCode.ENGINE_UNREACHABLE
+            with pytest.raises(UserError):
+                async with EngineClient.connect(start=False, timeouts=timeouts):
+                    pass
+        finally:
+            engine.process.send_signal(signal.SIGCONT)
+
+
+def test_a_client_starts_no_thread(start_engine):
+    start_engine()
+    before = threading.active_count()
+
+    async def talk():
+        async with EngineClient.connect(start=False) as client:
+            await client.send(GetStatus())
+            return threading.active_count()
+
+    assert asyncio.run(talk()) == before
+
+
+def test_the_client_and_the_server_are_light():
+    code = (
+        "import sys, engine.client, engine.server.main\n"
+        "heavy = {'torch', 'numpy', 'cv2', 'av', 'PySide6', 'pydub'} & set(sys.modules)\n"
+        "sys.exit(f'loaded: {heavy}' if heavy else 0)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_directories_are_this_users_alone(masque_home):
+    assert [path.name for path in engine_directories()] == ["data", "cache", "log", "runtime"]
+    if sys.platform != "win32":
+        assert {path.stat().st_mode & 0o777 for path in engine_directories()} == {0o700}
+
+
+async def test_the_client_works_on_a_qt_loop(start_engine):
+    """The window talks to the engine on Qt's own event loop."""
+    start_engine()
+    code = (
+        "import asyncio, qasync\n"
+        "from PySide6.QtCore import QCoreApplication\n"
+        "from engine.client import EngineClient\n"
+        "from engine.protocol.messages import GetStatus\n"
+        "async def talk():\n"
+        "    async with EngineClient.connect(start=False) as client:\n"
+        "        return (await client.send(GetStatus())).clients\n"
+        "app = QCoreApplication([])\n"
+        "loop = qasync.QEventLoop(app)\n"
+        "print(loop.run_until_complete(talk()))\n"
+        "loop.close()\n"
+    )
+    ended = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", code], capture_output=True, text=True, timeout=30
+    )
+    assert ended.stdout.strip() == "1", ended.stderr
