@@ -47,7 +47,8 @@ def save_version(project_connection: ProjectConnection, name: str) -> SnapshotRe
     with new_file(final) as partial, project_connection.reading():
         # Reading one value first waits for others as long as every read does; the copy itself would not.
         project_connection.driver.execute("SELECT count(*) FROM project").fetchone()
-        copy_database(project_connection.driver, partial)
+        with sqlite_errors.told_to_the_user(path):
+            _copy_database(project_connection.driver, partial)
     return _record(final)
 
 
@@ -99,12 +100,9 @@ def copy_version(path: Path, file_name: str, to: Path) -> None:
         shutil.copyfile(version, partial)
 
 
-def copy_database(source: sqlite3.Connection, target: Path) -> None:
+def _copy_database(source: sqlite3.Connection, target: Path) -> None:
     """Copy what `source` reads into a new file that needs no log beside it."""
-    with (
-        sqlite_errors.told_to_the_user(target),
-        closing(sqlite3.connect(target, isolation_level=None)) as copy,
-    ):
+    with closing(sqlite3.connect(target, isolation_level=None)) as copy:
         source.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE").fetchone()
 

@@ -18,7 +18,7 @@ from projects_db import sqlite_errors
 from projects_db.file_checks import missing
 from projects_db.sqlite_errors import told_to_the_user
 
-BUSY_TIMEOUT_S = 10.0
+BUSY_TIMEOUT_S = 5.0
 _RETRY_S = 0.01
 # FULL: a commit is on the disk when it returns, also after a power cut. The file may come from anyone: its
 # schema is not trusted to call functions, and sizes of cells are checked.

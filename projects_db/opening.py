@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from projects_db import backup, migrator, schema, sqlite_errors
-from projects_db.connection import ProjectConnection, connection_source
+from projects_db.connection import BUSY_TIMEOUT_S, ProjectConnection, connection_source
 from projects_db.errors import ProjectError
 from projects_db.file_checks import check_file
 from projects_db.new_file import exists_already, new_file
@@ -39,11 +39,11 @@ def create_file(path: Path, name: str, frame_rate: Fraction) -> None:
             connection.exec_driver_sql("COMMIT")
 
 
-def open_file(path: Path) -> ProjectConnection:
+def open_file(path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> ProjectConnection:
     """Open a project file; raises the ProjectErrors `ProjectStore.open` names."""
     try:
         check_file(path)
-        project_connection = ProjectConnection(path)
+        project_connection = ProjectConnection(path, busy_timeout_s=busy_timeout_s)
         try:
             _prepare(project_connection)
         except BaseException:

@@ -82,10 +82,10 @@ def locked(path: Path) -> ProjectError:
 
 
 def disk_full(path: Path) -> ProjectError:
-    """Return the error for a disk without room; nothing of the edit is kept."""
+    """Return the error for a disk without room."""
     return ProjectError(
-        f"The disk with “{path.name}” is full; the last edit was not kept.",
-        next_step=f"Free some space on the disk that holds {path.parent}, then try again.",
+        f"The disk that holds “{path.name}” is full, so nothing was written.",
+        next_step=f"Free some space for {path.parent}, then try again.",
         code="disk_full",
     )
 

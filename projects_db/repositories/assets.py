@@ -75,7 +75,7 @@ def require_kind(connection: Connection, asset_id: str, kinds: tuple[MediaKind, 
     if row["kind"] not in kinds:
         wanted = " or ".join(kind.value for kind in kinds)
         raise invalid(
-            f"“{row['name']}” is {_with_article(row['kind'])} and cannot be {purpose}.",
+            f"“{row['name']}” is {_with_article(row['kind'])} file and cannot be {purpose}.",
             f"Choose {_with_article(wanted)} file.",
         )
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from projects_db import connection
-from projects_db.connection import ProjectConnection
+from projects_db.connection import ProjectConnection, connect_driver
 from projects_db.errors import ProjectError
+from projects_db.opening import open_file
 from projects_db.project_store import ProjectStore
 
 ROOT = Path(__file__).parents[2]
@@ -131,9 +131,7 @@ def test_processes_that_open_and_close_all_the_time_do_not_disturb_each_other(
     assert [file.name for file in store.folder.iterdir()] == [store.path.name]
 
 
-def test_a_long_wait_for_another_writer_becomes_a_sentence(
-    store: ProjectStore, shot, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_long_wait_for_another_writer_becomes_a_sentence(store: ProjectStore, shot) -> None:
     waiting = ProjectStore(ProjectConnection(store.path, busy_timeout_s=0.05))
     with store.change("Long change") as change:
         change.update_scene(shot.scene, name="Mine")
@@ -145,16 +143,13 @@ def test_a_long_wait_for_another_writer_becomes_a_sentence(
     waiting.close()
 
 
-def test_a_file_held_by_another_program_is_told_when_opened(
-    store: ProjectStore, shot, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_held_by_another_program_is_told_when_opened(store: ProjectStore, shot) -> None:
     store.close()
-    monkeypatch.setattr(connection.ProjectConnection.__init__, "__kwdefaults__", {"busy_timeout_s": 0.05})
-    holder = connection.connect_driver(store.path)
+    holder = connect_driver(store.path)
     try:
         holder.execute("BEGIN EXCLUSIVE")
         with pytest.raises(ProjectError) as told:
-            ProjectStore.open(store.path)
+            open_file(store.path, busy_timeout_s=0.05)
         assert told.value.code == "project_locked"
     finally:
         holder.close()
