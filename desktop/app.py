@@ -1,0 +1,141 @@
+"""The window's composition root: the only place that builds long-lived objects, and where they end."""
+
+import asyncio
+import logging
+import signal
+import sys
+from pathlib import Path
+
+import qasync
+from PySide6.QtCore import QCoreApplication, QObject
+from PySide6.QtWidgets import QApplication
+
+from desktop.background.draft_loader import DraftLoader
+from desktop.background.task_pool import TaskPool
+from desktop.commands.character_edits import CharacterEdits
+from desktop.commands.clip_edits import ClipEdits
+from desktop.commands.curve_edits import CurveEdits
+from desktop.commands.edit_history import EditHistory
+from desktop.commands.imports import Imports
+from desktop.commands.renders import Renders
+from desktop.commands.scene_edits import SceneEdits
+from desktop.engine_link.engine_link import EngineLink
+from desktop.panels.desk import Desk
+from desktop.state.live_draft import LiveDraft
+from desktop.state.media_looks import MediaLooks
+from desktop.state.notices import Notices
+from desktop.state.playback import Playback
+from desktop.state.player import Player
+from desktop.state.preferences import Preferences
+from desktop.state.project_session import ProjectSession
+from desktop.state.questions import Questions
+from desktop.state.render_choice import RenderChoice
+from desktop.state.render_queue import RenderQueue
+from desktop.state.selection import Selection
+from desktop.state.stage_sources import StageSources
+from desktop.theme.theme import Theme, ThemeChoice
+from desktop.windows.main_window import MainWindow
+from engine.locations import EngineLocations, engine_locations
+from engine.protocol.errors import UserError
+
+PREFERENCES_NAME = "window.ini"
+
+
+class Application(QObject):
+    """Everything that lives as long as the window. `close` ends threads and the line to the engine."""
+
+    def __init__(self, application: QApplication, locations: EngineLocations) -> None:
+        super().__init__()
+        self._pool = TaskPool()
+        self._draft_pool = TaskPool(threads=1)
+        self.desk = self._build_desk(application, locations)
+        choice = self.desk.preferences.theme()
+        if choice in set(ThemeChoice):
+            self.desk.theme.choose(ThemeChoice(choice))
+        self.window = MainWindow(self.desk)
+
+    def show(self, project_path: Path | None) -> None:
+        """Show the window, with a project if one is named, and begin to look for the engine."""
+        self.window.show()
+        self.desk.link.begin()
+        if project_path is not None:
+            self.window.flows.open_project(project_path)
+
+    async def close(self) -> None:
+        """End what runs, leave the project a plain file. A render in the engine goes on."""
+        desk = self.desk
+        desk.player.stop()
+        await desk.link.close()
+        desk.session.close()
+        desk.live.stop()
+        desk.sources.close()
+        self._draft_pool.close()
+        self._pool.close()
+        desk.preferences.close()
+
+    def _build_desk(self, application: QApplication, locations: EngineLocations) -> Desk:
+        theme = Theme(application)
+        session, selection, playback = ProjectSession(), Selection(), Playback()
+        notices, questions = Notices(), Questions()
+        history = EditHistory(session, notices)
+        live = LiveDraft(session, DraftLoader(self._draft_pool, locations.cache / "draft"))
+        sources = StageSources(session, playback, live, pool=self._pool, notices=notices)
+        link = EngineLink()
+        queue, choice = RenderQueue(link), RenderChoice(session)
+        return Desk(
+            theme=theme,
+            preferences=Preferences(locations.data / PREFERENCES_NAME),
+            session=session,
+            selection=selection,
+            playback=playback,
+            live=live,
+            sources=sources,
+            player=Player(playback, sources, live),
+            looks=MediaLooks(session, self._pool),
+            link=link,
+            queue=queue,
+            choice=choice,
+            notices=notices,
+            questions=questions,
+            history=history,
+            scenes=SceneEdits(session, history),
+            characters=CharacterEdits(session, history),
+            clips=ClipEdits(session, history),
+            curves=CurveEdits(session, history),
+            imports=Imports(session, history, self._pool, notices=notices),
+            renders=Renders(session, queue, link, choice=choice, notices=notices),
+        )
+
+
+def main(project_path: Path | None = None) -> int:
+    """Run the window until it is closed and return the exit code."""
+    QCoreApplication.setOrganizationName("Masque")
+    QCoreApplication.setApplicationName("Masque")
+    try:
+        locations = engine_locations()
+    except UserError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - there is no window yet to say it in
+        return 1
+    logging.basicConfig(
+        filename=locations.log / "window.log",
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s",
+    )
+    application = QApplication(sys.argv[:1])
+    application.setQuitOnLastWindowClosed(False)
+    with qasync.QEventLoop(application) as loop:
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(_run(application, locations, project_path))
+    return 0
+
+
+async def _run(application: QApplication, locations: EngineLocations, project_path: Path | None) -> None:
+    closed = asyncio.Event()
+    masque = Application(application, locations)
+    masque.window.closed.connect(closed.set)
+    signal.signal(signal.SIGTERM, lambda *_: masque.window.close())
+    signal.signal(signal.SIGINT, lambda *_: masque.window.close())
+    masque.show(project_path)
+    await closed.wait()
+    await masque.close()
+    masque.window.deleteLater()

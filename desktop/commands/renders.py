@@ -1,0 +1,151 @@
+"""Queueing renders, steering the queue, and taking finished renders into the project."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, Signal
+
+from desktop.authoring.takes import queue_take, reconcile_takes
+from desktop.engine_link.engine_link import EngineLink
+from desktop.state.notices import Notices, Remedy, Tone
+from desktop.state.project_session import ProjectSession
+from desktop.state.render_choice import RenderChoice
+from desktop.state.render_queue import RenderQueue
+from engine.client import EngineClient
+from engine.protocol.errors import ErrorCode, ErrorReport, UserError
+from engine.protocol.jobs import JobState, JobView
+from engine.protocol.messages import (
+    CancelJob,
+    ClearFinished,
+    MoveJob,
+    PauseJob,
+    PauseQueue,
+    ResumeJob,
+    ResumeQueue,
+    RetryJob,
+)
+from projects_db.errors import ProjectError
+
+PAUSABLE = frozenset({JobState.QUEUED, JobState.RUNNING})
+CANCELLABLE = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.PAUSED})
+RETRIABLE = frozenset({JobState.FAILED, JobState.CANCELLED})
+MOVABLE = frozenset({JobState.QUEUED, JobState.PAUSED})
+
+
+class Renders(QObject):
+    """What the user does with renders. Takes follow the engine's jobs into the project."""
+
+    render_queued = Signal(object)
+
+    def __init__(
+        self,
+        session: ProjectSession,
+        queue: RenderQueue,
+        link: EngineLink,
+        *,
+        choice: RenderChoice,
+        notices: Notices,
+    ) -> None:
+        super().__init__()
+        self._session = session
+        self._queue = queue
+        self._link = link
+        self._choice = choice
+        self._notices = notices
+        queue.job_finished.connect(self._on_job_finished)
+        link.jobs_listed.connect(self._reconcile)
+        link.command_failed.connect(self._on_command_failed)
+        session.project_opened.connect(self._reconcile)
+
+    def queue_scene(self) -> None:
+        """Queue a take of the chosen scene; the engine is started where it does not run."""
+        scene = self._session.scene
+        if scene is None:
+            return
+        store, settings = self._session.store, self._choice.settings()
+
+        async def work(client: EngineClient) -> None:
+            try:
+                job = await queue_take(store, client, scene.id, settings)
+            except ProjectError as error:
+                self._notices.failed(error)
+            else:
+                self._notices.log(
+                    self.tr("Queued %s, take %d.") % (job.scene_name, job.take_number), Tone.NEWS
+                )
+                self.render_queued.emit(job)
+            finally:
+                self._session.refresh()
+
+        self._link.use(work)
+
+    def pause_or_resume(self, job: JobView) -> None:
+        """Hold a job, or let a held one go on."""
+        if job.state is JobState.PAUSED:
+            self._link.send(ResumeJob(job_id=job.job_id))
+        elif job.state in PAUSABLE:
+            self._link.send(PauseJob(job_id=job.job_id))
+
+    def cancel(self, job: JobView) -> None:
+        """End a job."""
+        if job.state in CANCELLABLE:
+            self._link.send(CancelJob(job_id=job.job_id))
+
+    def retry(self, job: JobView) -> None:
+        """Queue a job again."""
+        if job.state in RETRIABLE:
+            self._link.send(RetryJob(job_id=job.job_id))
+
+    def move(self, job: JobView, shift: int) -> None:
+        """Move a waiting job up (negative) or down among the waiting ones."""
+        waiting = [other.job_id for other in self._queue.jobs() if other.state in MOVABLE]
+        if job.job_id in waiting:
+            position = waiting.index(job.job_id) + shift
+            if 0 <= position < len(waiting):
+                self._link.send(MoveJob(job_id=job.job_id, position=position))
+
+    def pause_or_resume_queue(self) -> None:
+        """Start no further job, or go on."""
+        self._link.send(ResumeQueue() if self._queue.paused else PauseQueue())
+
+    def clear_finished(self) -> None:
+        """Forget finished jobs; their takes stay."""
+        self._link.send(ClearFinished())
+
+    def _on_job_finished(self, job: JobView) -> None:
+        project = self._session.project
+        if project is None or job.project_id != project.id:
+            return
+        self._reconcile()
+        words = {
+            JobState.DONE: self.tr("%s, take %d is rendered."),
+            JobState.FAILED: self.tr("%s, take %d could not be rendered."),
+            JobState.CANCELLED: self.tr("%s, take %d was cancelled."),
+        }
+        tone = Tone.TROUBLE if job.state is JobState.FAILED else Tone.NEWS
+        self._notices.log(words[job.state] % (job.scene_name, job.take_number), tone)
+        if job.state is JobState.FAILED and job.error is not None:
+            retry = Remedy(label=self.tr("Try again"), act=self._retrier(job))
+            self._notices.trouble(job.error, retry)
+
+    def _retrier(self, job: JobView) -> Callable[[], None]:
+        return lambda: self.retry(job)
+
+    def _reconcile(self, *_: object) -> None:
+        if not self._session.is_open:
+            return
+        project = self._session.project
+        jobs = None
+        if self._queue.status is not None and project is not None:
+            jobs = [job for job in self._queue.jobs() if job.project_id == project.id]
+        try:
+            reconcile_takes(self._session.store, jobs)
+        except (ProjectError, UserError) as error:
+            self._notices.failed(error)
+        self._session.refresh()
+
+    def _on_command_failed(self, report: ErrorReport) -> None:
+        if report.code is ErrorCode.ENGINE_UNREACHABLE:
+            start = Remedy(label=self.tr("Start engine"), act=self._link.start_engine)
+            self._notices.trouble(report, start)
+        else:
+            self._notices.trouble(report)

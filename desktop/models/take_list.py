@@ -1,0 +1,88 @@
+"""The chosen scene's takes, the newest first."""
+
+from typing import Any
+
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt
+
+from desktop.models.roles import Role
+from desktop.models.tones import TONE_OF_TAKE, StatusTone
+from desktop.state.project_session import ProjectSession
+from desktop.state.render_queue import RenderQueue
+from engine.protocol.jobs import JobState
+from projects_db.records import TakeRecord, TakeStatus
+
+Index = QModelIndex | QPersistentModelIndex
+
+
+class TakeListModel(QAbstractListModel):
+    """Rows follow the session."""
+
+    def __init__(self, session: ProjectSession, queue: RenderQueue) -> None:
+        super().__init__()
+        self._session = session
+        self._queue = queue
+        self._takes: tuple[TakeRecord, ...] = ()
+        for signal in (
+            session.project_opened,
+            session.project_closed,
+            session.scene_chosen,
+            session.takes_changed,
+        ):
+            signal.connect(self._on_takes_changed)
+        queue.job_changed.connect(self._on_jobs_changed)
+        queue.jobs_changed.connect(self._on_jobs_changed)
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
+        """One row for each take."""
+        return 0 if parent.isValid() else len(self._takes)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return what a row shows."""
+        take = self._takes[index.row()]
+        if role == Role.ID:
+            return take.id
+        if role == Role.TONE:
+            return StatusTone.RUNNING if self._is_running(take) else TONE_OF_TAKE[take.status]
+        if role == Role.FIRST_WORDS:
+            return self.tr("Take %d") % take.number
+        if role == Role.SECOND_LINE:
+            return "★" * take.rating
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+            parts = [self._word(take), take.renderer, self.tr("seed %d") % take.seed]
+            when = take.created_at.astimezone()
+            return " · ".join([*parts, when.strftime("%d %b %H:%M")])
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return take.error or take.notes or None
+        return None
+
+    def take(self, row: int) -> TakeRecord | None:
+        """Return the take of a row."""
+        return self._takes[row] if 0 <= row < len(self._takes) else None
+
+    def row_of(self, take_id: str | None) -> int:
+        """Return a take's row, -1 without one."""
+        return next((row for row, take in enumerate(self._takes) if take.id == take_id), -1)
+
+    def _is_running(self, take: TakeRecord) -> bool:
+        job = self._queue.job_of_take(take.id)
+        return job is not None and job.state is JobState.RUNNING
+
+    def _word(self, take: TakeRecord) -> str:
+        if self._is_running(take):
+            return self.tr("rendering")
+        words = {
+            TakeStatus.QUEUED: self.tr("queued"),
+            TakeStatus.DONE: self.tr("done"),
+            TakeStatus.FAILED: self.tr("failed"),
+            TakeStatus.CANCELLED: self.tr("cancelled"),
+        }
+        return words[take.status]
+
+    def _on_takes_changed(self) -> None:
+        self.beginResetModel()
+        self._takes = self._session.scene_takes()
+        self.endResetModel()
+
+    def _on_jobs_changed(self) -> None:
+        if self._takes:
+            self.dataChanged.emit(self.index(0), self.index(len(self._takes) - 1))

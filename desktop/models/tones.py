@@ -1,0 +1,32 @@
+"""The tones of status dots, and which one a job or a take has. There is always a word beside the dot."""
+
+from enum import StrEnum
+
+from engine.protocol.jobs import JobState
+from projects_db.records import TakeStatus
+
+
+class StatusTone(StrEnum):
+    """What a dot means."""
+
+    GOOD = "good"
+    WAITING = "waiting"
+    RUNNING = "running"
+    FAILED = "failed"
+    NONE = "none"
+
+
+TONE_OF_JOB = {
+    JobState.QUEUED: StatusTone.WAITING,
+    JobState.RUNNING: StatusTone.RUNNING,
+    JobState.PAUSED: StatusTone.WAITING,
+    JobState.DONE: StatusTone.GOOD,
+    JobState.FAILED: StatusTone.FAILED,
+    JobState.CANCELLED: StatusTone.NONE,
+}
+TONE_OF_TAKE = {
+    TakeStatus.QUEUED: StatusTone.WAITING,
+    TakeStatus.DONE: StatusTone.GOOD,
+    TakeStatus.FAILED: StatusTone.FAILED,
+    TakeStatus.CANCELLED: StatusTone.NONE,
+}

@@ -1,0 +1,93 @@
+"""The one bar at the top: menus left, the project's name in the middle, renderer, plan and the one main action right."""
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenuBar, QPushButton, QWidget
+
+from desktop.models.words import duration_words
+from desktop.panels.desk import Desk
+from desktop.widgets.labels import TextTone, label
+
+BAR_PX = 31
+
+
+class ActionBar(QWidget):
+    """Holds the menu bar it is given; the name is centred on the window as long as there is room."""
+
+    render_wanted = Signal()
+    plan_wanted = Signal()
+    renderer_wanted = Signal()
+
+    def __init__(self, desk: Desk, menus: QMenuBar, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._desk = desk
+        self.setObjectName("action_bar")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setFixedHeight(BAR_PX)
+        self._menus = menus
+        self._brand = label("Masque", TextTone.STRONG)
+        self._name = QLabel(self)
+        self._name.setProperty("tone", TextTone.QUIET.value)
+        self._name.setTextFormat(Qt.TextFormat.PlainText)
+        self.renderer_button = QPushButton()
+        self.renderer_button.setAccessibleName(self.tr("Renderer"))
+        self.plan_button = QPushButton()
+        self.plan_button.setAccessibleName(self.tr("Plan of the next render"))
+        self.render_button = QPushButton(self.tr("Queue render"))
+        self.render_button.setProperty("main", True)
+        self._lay_out()
+        self._bind()
+        self.refresh()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the name in the middle."""
+        super().resizeEvent(event)
+        self._place_name()
+
+    def refresh(self) -> None:
+        """Show what is open and what the next render would be."""
+        session, choice = self._desk.session, self._desk.choice
+        self._name.setText(session.store.path.name if session.is_open else "")
+        scene = session.scene
+        self.renderer_button.setText(self.tr("Draft") + " ▾")
+        seconds = choice.estimate_s()
+        self.plan_button.setVisible(seconds is not None)
+        if seconds is not None:
+            self.plan_button.setText(self.tr("Draft · about %s") % duration_words(seconds))
+        can_render = scene is not None and bool(scene.characters)
+        self.render_button.setEnabled(can_render)
+        self.render_button.setToolTip(
+            self.tr("Queue a take of this scene")
+            if can_render
+            else self.tr("Add a scene and a character first")
+        )
+        self._place_name()
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 2, 12, 3)
+        row.setSpacing(0)
+        row.addWidget(self._brand)
+        row.addSpacing(6)
+        row.addWidget(self._menus)
+        row.addStretch(1)
+        row.addWidget(self.renderer_button)
+        row.addSpacing(14)
+        row.addWidget(self.plan_button)
+        row.addSpacing(14)
+        row.addWidget(self.render_button)
+
+    def _bind(self) -> None:
+        session = self._desk.session
+        self.render_button.clicked.connect(self.render_wanted)
+        self.plan_button.clicked.connect(self.plan_wanted)
+        self.renderer_button.clicked.connect(self.renderer_wanted)
+        self._desk.choice.choice_changed.connect(self.refresh)
+        for signal in (session.project_opened, session.project_closed, session.project_changed):
+            signal.connect(self.refresh)
+
+    def _place_name(self) -> None:
+        self._name.adjustSize()
+        left = max((self.width() - self._name.width()) // 2, self._menus.geometry().right() + 12)
+        right = self.renderer_button.geometry().left() - 12
+        self._name.setGeometry(left, 0, max(0, min(self._name.width(), right - left)), self.height() - 1)

@@ -1,0 +1,149 @@
+"""What the File menu does: new, open, recent, versions, close; and choosing files to bring in."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from desktop.authoring.media_import import relink_media
+from desktop.authoring.project_files import PROJECT_SUFFIX
+from desktop.panels.desk import Desk
+from desktop.state.notices import Notice, Remedy, Tone
+from engine.protocol.errors import UserError
+from projects_db.errors import ProjectError
+
+STILLS = "*.png *.jpg *.jpeg *.webp *.tif *.tiff *.bmp *.exr"
+MOVING = "*.mp4 *.mov *.mkv *.webm *.avi *.m4v *.wav *.mp3 *.m4a *.flac *.ogg *.aac *.aif *.aiff"
+
+
+class FileFlows(QObject):
+    """Dialogs are opened, never executed: the event loop goes on below them."""
+
+    def __init__(self, desk: Desk, window: QWidget) -> None:
+        super().__init__(window)
+        self._desk = desk
+        self._window = window
+
+    def ask_new(self) -> None:
+        """Ask where the new project goes."""
+        dialog = self._dialog(self.tr("New project"), self.tr("Masque project (*.masque)"))
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix(PROJECT_SUFFIX.removeprefix("."))
+        dialog.setLabelText(QFileDialog.DialogLabel.Accept, self.tr("Make project"))
+        dialog.fileSelected.connect(lambda name: self.new_project(Path(name)))
+        dialog.open()
+
+    def ask_open(self) -> None:
+        """Ask which project to open."""
+        dialog = self._dialog(self.tr("Open project"), self.tr("Masque project (*.masque)"))
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.fileSelected.connect(lambda name: self.open_project(Path(name)))
+        dialog.open()
+
+    def ask_stills(self) -> None:
+        """Ask for stills; each becomes a scene."""
+        self._ask_files(
+            self.tr("Choose stills"), f"{self.tr('Pictures')} ({STILLS})", self._desk.imports.add_scenes
+        )
+
+    def ask_media(self) -> None:
+        """Ask for driving clips and voices; they go to the selected character, else to the media."""
+        self._ask_files(
+            self.tr("Choose driving clips and voices"),
+            f"{self.tr('Video and sound')} ({MOVING})",
+            self.add_media,
+        )
+
+    def ask_media_only(self) -> None:
+        """Ask for driving clips and voices for the media list."""
+        self._ask_files(
+            self.tr("Choose driving clips and voices"),
+            f"{self.tr('Video and sound')} ({MOVING})",
+            self._desk.imports.add_media,
+        )
+
+    def add_media(self, paths: list[Path]) -> None:
+        """Put media on the selected character, else into the media list."""
+        character_id = self._desk.selection.character_id
+        if character_id is not None and self._desk.session.character(character_id) is not None:
+            self._desk.imports.place_files(character_id, paths, self._desk.playback.frame)
+        else:
+            self._desk.imports.add_media(paths)
+
+    def ask_relink(self) -> None:
+        """Ask for the folder that missing media were moved to."""
+        dialog = self._dialog(self.tr("Where are the missing files?"), "")
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.fileSelected.connect(lambda name: self.relink(Path(name)))
+        dialog.open()
+
+    def relink(self, folder: Path) -> None:
+        """Find missing media below a folder by their content."""
+        try:
+            found = relink_media(self._desk.session.store, folder)
+        except (ProjectError, UserError) as error:
+            self._desk.notices.failed(error)
+            return
+        self._desk.session.refresh()
+        self._desk.notices.show(
+            Notice(tone=Tone.NEWS, message=self.tr("%d missing files were found.") % len(found))
+        )
+
+    def new_project(self, path: Path) -> None:
+        """Make a project and open it."""
+        self._take_over(lambda: self._desk.session.create(path))
+
+    def open_project(self, path: Path) -> None:
+        """Open a project."""
+        self._take_over(lambda: self._desk.session.open(path))
+
+    def close_project(self) -> None:
+        """Close the project."""
+        self._desk.session.close()
+
+    def ask_version_name(self) -> None:
+        """Ask for a version's name and save it."""
+        if self._desk.session.is_open:
+            self._desk.questions.ask(
+                self.tr("Save a version as"),
+                initial="",
+                accept=self.tr("Save version"),
+                answer=self.save_version,
+            )
+
+    def save_version(self, name: str) -> None:
+        """Keep the project as it is now under a name."""
+        try:
+            version = self._desk.session.store.save_version(name)
+        except ProjectError as error:
+            self._desk.notices.failed(error)
+            return
+        self._desk.notices.show(
+            Notice(tone=Tone.NEWS, message=self.tr("Saved the version “%s”.") % version.name)
+        )
+
+    def _take_over(self, change: Callable[[], None]) -> None:
+        try:
+            change()
+        except (ProjectError, UserError) as error:
+            again = Remedy(label=self.tr("Open another…"), act=self.ask_open)
+            self._desk.notices.failed(error, again)
+            return
+        self._desk.notices.dismiss()
+        self._desk.preferences.remember_project(self._desk.session.store.path)
+
+    def _ask_files(self, title: str, pattern: str, use: Callable[[list[Path]], None]) -> None:
+        dialog = self._dialog(title, pattern)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+        dialog.filesSelected.connect(lambda names: use([Path(name) for name in names]))
+        dialog.open()
+
+    def _dialog(self, title: str, pattern: str) -> QFileDialog:
+        session = self._desk.session
+        folder = session.store.folder if session.is_open else Path.home()
+        dialog = QFileDialog(self._window, title, str(folder))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        if pattern:
+            dialog.setNameFilters([pattern, self.tr("All files (*)")])
+        return dialog
