@@ -33,7 +33,7 @@ MAX_CALL_BYTES = 8 * 1024 * 1024
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 NO_CALL = 0
 
-_FRACTION = re.compile(r"-?\d{1,18}(/\d{1,18})?")
+_FRACTION = re.compile(r"-?\d{1,18}(/\d{1,18})?", re.ASCII)
 _PREVIEW_MAGIC = b"MQP1"
 _PREVIEW_HEAD = struct.Struct("!4sIB")
 _T = TypeVar("_T")

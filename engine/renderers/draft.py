@@ -21,7 +21,7 @@ from engine.renderers.work_directory import delete_outputs
 
 
 class DraftRenderer:
-    """Renders with `engine.draft`. A frame depends on the request alone: a resumed render is like any other."""
+    """Renders with `engine.draft`. Frames depend on the request alone, however often a render is resumed."""
 
     def __init__(self, cache: Path) -> None:
         self._cache = cache

@@ -57,10 +57,8 @@ class FinishedFrames:
     def add(self, pictures: Iterable[Picture]) -> None:
         """Write the pictures that follow as one more segment; at least one."""
         start = self.count
-        counted = _Counted(pictures)
         unfinished = self._directory / "unfinished.mkv"
-        write_segment(unfinished, counted, self._frame_rate)
-        end = start + counted.count
+        end = start + write_segment(unfinished, pictures, self._frame_rate)
         path = self._directory / f"frames-{start:07d}-{end:07d}.mkv"
         unfinished.replace(path)
         self._segments.append(Segment(path=path, start=start, end=end))
@@ -91,19 +89,6 @@ class FinishedFrames:
             match = _NAME.fullmatch(path.name)
             if match:
                 yield Segment(path=path, start=int(match[1]), end=int(match[2]))
-
-
-class _Counted:
-    """Pictures that are counted as they pass."""
-
-    def __init__(self, pictures: Iterable[Picture]) -> None:
-        self._pictures = pictures
-        self.count = 0
-
-    def __iter__(self) -> Iterator[Picture]:
-        for picture in self._pictures:
-            self.count += 1
-            yield picture
 
 
 def _is_whole(segment: Segment) -> bool:

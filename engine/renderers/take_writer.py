@@ -1,7 +1,8 @@
 """A take's files from its finished frames: master, viewing copy, sound, and the summary last."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +41,7 @@ class TakeWriter:
         mix = sound.mix if sound.stems else None
         if not self._files.master.exists():
             self._tell("Joining the frames")
-            join_segments(segments, self._files.master, self._request.frame_rate, mix)
+            self._join(segments, mix)
         has_alpha = self._write_viewing_copy(mix)
         outputs = [
             _output(FileRole.MASTER, self._files.master),
@@ -54,6 +55,11 @@ class TakeWriter:
             path.write_text(encode_result(result), encoding="utf-8")
         self._files.reservation.unlink(missing_ok=True)
         return result
+
+    def _join(self, segments: Sequence[Path], mix: Samples | None) -> None:
+        told = _Told(segments, lambda: self._tell("Joining the frames"))
+        rate = self._request.sample_rate
+        join_segments(told, self._files.master, self._request.frame_rate, mix, rate)
 
     def _write_viewing_copy(self, mix: Samples | None) -> bool:
         """Write the H.264 copy of the master, laid over black. Returns whether the master is transparent."""
@@ -120,6 +126,26 @@ class TakeWriter:
         self._report.progress(phase, self._request.frame_count, seconds_left)
         if self._report.should_stop():
             raise RenderStoppedError
+
+
+class _Told(Sequence[Path]):
+    """Paths; whoever reads them one after the other is heard of, and stopped when told to."""
+
+    def __init__(self, paths: Sequence[Path], tell: Callable[[], None]) -> None:
+        self._paths = paths
+        self._tell = tell
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    @overload
+    def __getitem__(self, index: int) -> Path: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Path]: ...
+
+    def __getitem__(self, index: int | slice) -> Path | Sequence[Path]:
+        self._tell()
+        return self._paths[index]
 
 
 def _over_black(pictures: Iterator[Picture]) -> Iterator[Picture]:

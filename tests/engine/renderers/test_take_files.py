@@ -1,0 +1,151 @@
+"""A take never takes another take's names, and finds its own again."""
+
+import os
+import sys
+from dataclasses import replace
+
+import pytest
+
+from engine.protocol.codec import encode_result
+from engine.protocol.errors import ErrorCode, UserError
+from engine.protocol.jobs import FileRole, RenderResult, ResultFile
+from engine.protocol.regions import FaceRegion, RegionShape
+from engine.protocol.render_request import CharacterInput
+from engine.renderers.take_files import claim_take_files, finished_take
+from engine.renderers.work_directory import discard_work, noted_outputs, remove_stale_work
+
+
+@pytest.fixture
+def work(tmp_path):
+    def make(name):
+        directory = tmp_path / "work" / name
+        directory.mkdir(parents=True)
+        return directory
+
+    return make
+
+
+def names(files):
+    return [path.name for path in files.all]
+
+
+def character(name):
+    region = FaceRegion(shape=RegionShape.BOX, feather=0.1, keys=())
+    return CharacterInput(character_id=name, name=name, region=region)
+
+
+def result_of(request, *files):
+    return RenderResult(
+        request_id=request.request_id,
+        take_id=request.take_id,
+        renderer="draft",
+        seed=1,
+        frame_rate=request.frame_rate,
+        frame_count=5,
+        width=64,
+        height=64,
+        has_alpha=False,
+        files=files,
+    )
+
+
+def test_names_begin_with_the_stem(make_request, work):
+    request = make_request(
+        characters=(character("Anna B."), character("anna b"), character("安娜"), character("/"))
+    )
+    files = claim_take_files(request, work("a"))
+    assert names(files)[1:] == [
+        "shot.mkv",
+        "shot.mp4",
+        "shot.wav",
+        "take.json",
+        "shot_Anna_B.wav",
+        "shot_anna_b_2.wav",
+        "shot_安娜.wav",
+        "shot_character.wav",
+    ]
+
+
+def test_another_take_in_the_folder_keeps_its_files(make_request, work):
+    first = make_request()
+    second = replace(first, request_id="second")
+    third = replace(first, request_id="third")
+    one = claim_take_files(first, work("a"))
+    two = claim_take_files(second, work("b"))  # the first has claimed its names and written nothing yet
+    assert (one.master.name, two.master.name) == ("shot.mkv", "shot_2.mkv")
+    one.summary.write_text(encode_result(result_of(first)))
+    three = claim_take_files(third, work("c"))
+    assert (three.master.name, three.summary.name) == ("shot_3.mkv", "shot_3.take.json")
+
+
+def test_a_job_finds_its_names_again(make_request, work):
+    request = make_request(characters=(character("Anna"),))
+    directory = work("a")
+    files = claim_take_files(request, directory)
+    files.master.touch()
+    assert claim_take_files(request, directory) == files
+
+
+def test_discarding_deletes_what_was_begun_and_nothing_else(make_request, work):
+    request = make_request()
+    directory = work("a")
+    request.output_directory.mkdir(parents=True)
+    other = request.output_directory / "other.mkv"
+    other.touch()
+    files = claim_take_files(request, directory)
+    files.master.touch()
+    discard_work(directory)
+    assert list(request.output_directory.iterdir()) == [other]
+    assert not directory.exists()
+    discard_work(directory)
+
+
+def test_a_take_that_is_whole_is_known_again(make_request, work):
+    request = make_request()
+    files = claim_take_files(request, work("a"))
+    assert finished_take(files, request) is None
+    files.master.write_bytes(b"12345")
+    file = ResultFile(role=FileRole.MASTER, name="shot.mkv", size_bytes=5)
+    result = result_of(request, file)
+    files.summary.write_text(encode_result(result))
+    assert finished_take(files, request) == result
+    assert finished_take(files, replace(request, request_id="another")) is None
+    files.master.write_bytes(b"1")
+    assert finished_take(files, request) is None
+    files.summary.write_text("rubbish")
+    assert finished_take(files, request) is None
+
+
+def test_an_output_folder_that_is_a_file_is_told(make_request, work, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError) as caught:
+        claim_take_files(make_request(output_directory=tmp_path / "file" / "takes"), work("a"))
+    assert str(tmp_path / "file") in caught.value.report.message
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_output_folder_is_told(make_request, work, tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    with pytest.raises(UserError) as caught:
+        claim_take_files(make_request(output_directory=tmp_path / "locked" / "takes"), work("a"))
+    assert caught.value.report.code is ErrorCode.NOT_WRITABLE
+
+
+def test_stale_work_goes_and_finished_outputs_stay(make_request, work, tmp_path):
+    needed, cancelled, done = (work(name) for name in ("needed", "cancelled", "done"))
+    begun = {}
+    for directory in (needed, cancelled, done):
+        begun[directory] = claim_take_files(make_request(), directory)
+        begun[directory].master.touch()
+    remove_stale_work(tmp_path / "work", needed={"needed"}, done={"done"})
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["needed"]
+    assert begun[needed].master.exists()
+    assert begun[done].master.exists()
+    assert not begun[cancelled].master.exists()
+
+
+def test_notes_that_cannot_be_read_name_nothing(work):
+    directory = work("a")
+    (directory / "outputs.json").write_text('["/unfinish')
+    assert noted_outputs(directory) == ()
+    discard_work(directory)
