@@ -21,7 +21,12 @@ from engine.media.file_kind import (
 from engine.media.read_errors import reading, require_file
 from engine.protocol.errors import ErrorCode, UserError
 
-_SUBTITLES_AND_TEXT = frozenset({"tty", "srt", "ass", "webvtt", "subviewer", "lrc", "ffmetadata", "concat"})
+# Play lists and descriptions of streams are left out: a file must never make Masque open anything else.
+_FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mxf,flv,asf,dv,gif,ogg,"
+    "wav,w64,aiff,au,caf,flac,mp3,aac,ac3,eac3,amr,ape,tta,wv"
+)
+_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
 
 
 @contextmanager
@@ -40,31 +45,35 @@ def open_media(path: Path) -> Iterator[InputContainer]:
 def open_container(path: Path) -> InputContainer:
     """Open a movie or a sound file; the caller closes it. Raises as `open_media`."""
     require_file(path)
-    # The file protocol is named so that no name is ever taken for an address or a list of other files.
+    # The protocol is named so that no name is ever taken for an address.
     with reading(path):
         try:
-            container = av.open(f"file:{path}", mode="r", metadata_errors="replace")
+            container = av.open(f"file:{path}", mode="r", options=dict(_OPTIONS), metadata_errors="replace")
         except OSError:
             raise
         except (av.error.FFmpegError, ValueError) as error:
             raise not_media(path) from error
-    if container.format.name in _SUBTITLES_AND_TEXT or not container.streams:
+    if not container.streams:
         container.close()
         raise not_media(path)
     return container
 
 
 def video_stream(container: InputContainer) -> VideoStream | None:
-    """Return the first stream of moving pictures, or None; cover pictures are not one."""
-    for stream in container.streams.video:
-        if not stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails):
-            return stream
-    return None
+    """Return the first stream of moving pictures that can be decoded, or None; cover pictures are not one."""
+    covers = Disposition.attached_pic | Disposition.timed_thumbnails
+    streams = (stream for stream in container.streams.video if not stream.disposition & covers)
+    return next((stream for stream in streams if is_decodable(stream)), None)
 
 
 def audio_stream(container: InputContainer) -> AudioStream | None:
-    """Return the first sound stream, or None."""
-    return next(iter(container.streams.audio), None)
+    """Return the first sound stream that can be decoded, or None."""
+    return next((stream for stream in container.streams.audio if is_decodable(stream)), None)
+
+
+def is_decodable(stream: AudioStream | VideoStream) -> bool:
+    """Return whether there is a decoder for a stream; PyAV leaves the context out where there is none."""
+    return getattr(stream, "codec_context", None) is not None
 
 
 def not_media(path: Path) -> UserError:

@@ -124,7 +124,7 @@ def _decoded(container: InputContainer, stream: AudioStream) -> Iterator[AudioFr
 def _first_picture_s(path: Path) -> Fraction | None:
     with open_media(path) as container:
         stream = video_stream(container)
-        if stream is None or stream.time_base is None or container.format.name.endswith("_pipe"):
+        if stream is None or stream.time_base is None:
             return None
         first = next((frame for frame in decoded_frames(container, stream) if not frame.is_corrupt), None)
         return None if first is None or first.pts is None else first.pts * stream.time_base

@@ -157,9 +157,9 @@ class VideoReader:
 
     def _moving_pictures(self, container: InputContainer) -> VideoStream:
         stream = video_stream(container)
-        if stream is not None and not container.format.name.endswith("_pipe"):
+        if stream is not None:
             return stream
-        if stream is not None or audio_stream(container) is None:
+        if audio_stream(container) is None:
             raise not_media(self._path)
         raise UserError(
             f"{self._path.name} has only sound, no moving pictures.",

@@ -206,5 +206,5 @@ def test_picture_has_no_sound(tmp_path: Path) -> None:
         frame = av.VideoFrame.from_ndarray(numbered_picture(0)[:, :, ::-1].copy(), format="rgb24")
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    with pytest.raises(UserError, match="has no sound"):
+    with pytest.raises(UserError, match="a PNG picture, not a movie or a sound file"):
         read_audio(path)
