@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -171,20 +171,7 @@ async def until(client, job_id, true_of, patience_s=30):
 
 
 @pytest.fixture
-def ended_afterwards():
-    """Return a list: the process numbers in it are ended after the test."""
-    numbers = []
-    yield numbers
-    with contextmanager_for_gone():
-        for number in numbers:
-            for process in [*psutil.Process(number).children(recursive=True), psutil.Process(number)]:
-                process.kill()
-                process.wait(10)
-
-
-@contextmanager
-def contextmanager_for_gone():
-    try:
-        yield
-    except psutil.NoSuchProcess:
-        return
+def tiny_worker_command(monkeypatch):
+    """The command line of a worker with the tiny renderer."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return [sys.executable, str(TINY_ENGINE), "worker"]
