@@ -20,7 +20,7 @@ def masque_home(tmp_path_factory, monkeypatch):
     return home
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def samples():
     """The folder of the product's sample media."""
     return SAMPLES

@@ -14,6 +14,7 @@ from engine.media.atomic import atomic_path
 from engine.media.content_hash import hash_file
 from engine.media.probe import MediaProbe, probe_media
 from engine.media.still import read_still
+from engine.media.write_errors import writing
 from engine.protocol.errors import ErrorCode, UserError
 from projects_db.project_change import ProjectChange
 from projects_db.project_store import ProjectStore
@@ -157,6 +158,8 @@ def _is_inside(path: Path, folder: Path) -> bool:
 
 
 def _copy_into(source: Path, target: Path, content_hash: str) -> Path:
+    with writing(target):
+        target.parent.mkdir(exist_ok=True)
     candidate, number = target, 2
     while candidate.exists():
         if candidate.stat().st_size == source.stat().st_size and hash_file(candidate) == content_hash:

@@ -10,6 +10,8 @@ from pathlib import Path
 from engine.protocol.errors import UserError
 from projects_db.errors import ProjectError
 
+COMMAND_HINTS = {"project_damaged": "Use: masque recover PROJECT."}
+
 
 class ExitCode(IntEnum):
     """What the process returns."""
@@ -25,7 +27,8 @@ class ExitCode(IntEnum):
 def report_user_error(error: UserError | ProjectError, *, as_json: bool) -> int:
     """Tell the user what went wrong and what to do next; return the exit code."""
     report = error.report if isinstance(error, UserError) else error
-    _tell(str(report.code), report.message, report.next_step, as_json=as_json)
+    next_step = f"{report.next_step} {COMMAND_HINTS.get(str(report.code), '')}".strip()
+    _tell(str(report.code), report.message, next_step, as_json=as_json)
     return ExitCode.USER_ERROR
 
 

@@ -12,7 +12,7 @@ from desktop.authoring.project_benchmark import run_project_benchmark
 from desktop.cli.presenting import JsonOption, present
 from engine.protocol.errors import ErrorCode, UserError
 
-app = typer.Typer(help="Measure Masque on this machine.", no_args_is_help=True)
+app = typer.Typer(help="Measure Masque on this machine.", no_args_is_help=True, add_completion=False)
 
 
 @app.command()

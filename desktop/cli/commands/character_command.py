@@ -28,7 +28,7 @@ from engine.protocol.errors import UserError
 from projects_db.project_store import ProjectStore
 from projects_db.records import CharacterRecord, FaceRegionRecord, RegionShape, SceneRecord
 
-app = typer.Typer(help="Add, list and remove characters.", no_args_is_help=True)
+app = typer.Typer(help="Add, list and remove characters.", no_args_is_help=True, add_completion=False)
 
 RegionOption = Annotated[
     str | None, typer.Option(help="x,y,width,height: shares of the plate from 0 to 1, or pixels.")

@@ -9,7 +9,7 @@ from desktop.authoring.curves import parse_channel, parse_curve
 from desktop.authoring.project_files import open_project
 from desktop.cli.presenting import JsonOption, NameArgument, ProjectArgument, SceneArgument, present, shown
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(help="Set the keys of an intensity curve.")

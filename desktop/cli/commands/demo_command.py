@@ -17,7 +17,7 @@ from desktop.cli.presenting import JsonOption, console, present, shown
 from desktop.interchange.project_export import ExportSettings
 from engine.protocol.jobs import JobState
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(help="Make, render and export a sample project.")

@@ -8,7 +8,7 @@ from desktop.cli.failures import ExitCode
 from desktop.cli.machine_checks import Verdict, check_machine
 from desktop.cli.presenting import JsonOption, console, present, shown
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 MARKS = {
     Verdict.GOOD: "[green]good[/green]",

@@ -21,7 +21,7 @@ from desktop.cli.numbers import parse_seconds, parse_speed
 from desktop.cli.presenting import JsonOption, NameArgument, ProjectArgument, SceneArgument, present, shown
 from projects_db.records import LoopMode
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 InOption = Annotated[str | None, typer.Option("--in", help="First second of the clip that is used.")]
 OutOption = Annotated[str | None, typer.Option("--out", help="Second at which the clip ends.")]

@@ -10,7 +10,7 @@ from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.jobs import EngineStatus, JobState
 from engine.protocol.messages import GetStatus
 
-app = typer.Typer(help="Start, stop and ask after the engine.", no_args_is_help=True)
+app = typer.Typer(help="Start, stop and ask after the engine.", no_args_is_help=True, add_completion=False)
 
 
 @app.command()

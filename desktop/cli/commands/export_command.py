@@ -22,7 +22,7 @@ from desktop.interchange.project_export import (
 from engine.media.video_writer import MovieFormat
 from projects_db.project_store import ProjectStore
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(help="Export takes for an editing tool.")

@@ -6,7 +6,7 @@ from desktop.authoring.characters import faces_on_plate
 from desktop.authoring.project_files import open_project
 from desktop.cli.presenting import JsonOption, ProjectArgument, SceneArgument, console, present, table
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(help="List the faces found on a scene's plate.")

@@ -13,7 +13,7 @@ from desktop.cli.presenting import JsonOption, ProjectArgument, console, present
 from projects_db.project_store import ProjectStore
 from projects_db.records import CharacterRecord, SceneRecord
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(help="Show what is in a project.")

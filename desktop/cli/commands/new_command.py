@@ -9,7 +9,7 @@ from desktop.authoring.frame_rates import frame_rate_text, parse_frame_rate
 from desktop.authoring.project_files import create_project
 from desktop.cli.presenting import JsonOption, present, shown
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(help="Make an empty project.")

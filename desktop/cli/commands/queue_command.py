@@ -25,7 +25,7 @@ from engine.protocol.messages import (
     SetPriority,
 )
 
-app = typer.Typer(help="Show and control the render queue.", no_args_is_help=True)
+app = typer.Typer(help="Show and control the render queue.", no_args_is_help=True, add_completion=False)
 
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="A job's id or its beginning.")]
 MaybeJobArgument = Annotated[str | None, typer.Argument(metavar="[JOB]", help="One job; else the queue.")]

@@ -5,7 +5,7 @@ import typer
 from desktop.cli.presenting import JsonOption, ProjectArgument, present, shown
 from projects_db.recovery import recover_project
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(help="Bring back a damaged project from its newest good version.")

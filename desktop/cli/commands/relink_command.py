@@ -9,7 +9,7 @@ from desktop.authoring.media_import import check_media, relink_media
 from desktop.authoring.project_files import open_project
 from desktop.cli.presenting import JsonOption, ProjectArgument, present, shown
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(help="Find media files that have moved.")

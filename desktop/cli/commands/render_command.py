@@ -19,7 +19,7 @@ from engine.protocol.errors import UserError
 from engine.protocol.jobs import FileRole, JobState, JobView
 from projects_db.project_store import ProjectStore
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(help="Render scenes through the engine.")

@@ -20,7 +20,7 @@ from desktop.cli.presenting import (
 )
 from engine.protocol.errors import UserError
 
-app = typer.Typer(help="Add, list, set and remove scenes.", no_args_is_help=True)
+app = typer.Typer(help="Add, list, set and remove scenes.", no_args_is_help=True, add_completion=False)
 
 
 @app.command("add")

@@ -12,7 +12,7 @@ from engine.protocol.errors import UserError
 from projects_db.project_store import ProjectStore
 from projects_db.records import TakeRecord
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(help="List, rate and annotate takes.")

@@ -8,7 +8,9 @@ import typer
 from desktop.authoring.project_files import open_project, with_suffix
 from desktop.cli.presenting import JsonOption, ProjectArgument, console, present, shown, table
 
-app = typer.Typer(help="Save, list and restore versions of a project.", no_args_is_help=True)
+app = typer.Typer(
+    help="Save, list and restore versions of a project.", no_args_is_help=True, add_completion=False
+)
 
 
 @app.command()

@@ -13,7 +13,7 @@ from desktop.authoring.project_files import open_project
 from desktop.cli.numbers import parse_seconds
 from desktop.cli.presenting import JsonOption, NameArgument, ProjectArgument, SceneArgument, present, shown
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(help="Let a character speak a sound file.")

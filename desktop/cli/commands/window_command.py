@@ -7,7 +7,7 @@ import typer
 
 from desktop.cli.window_start import run_window
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(help="Open the window.")

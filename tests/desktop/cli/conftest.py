@@ -1,6 +1,7 @@
 """Running the command line in this process, as a script would: with `--json`, reading one object."""
 
 import json
+import shutil
 
 import pytest
 
@@ -40,12 +41,22 @@ def refused(capsys):
     return call
 
 
+@pytest.fixture(scope="session")
+def duet_template(tmp_path_factory, samples):
+    """A project with the sample still and two characters, Ada and Bruno, made once."""
+    project = tmp_path_factory.mktemp("duet") / "night.masque"
+    for arguments in (
+        ("new", project),
+        ("scene", "add", project, samples / "duet.png", "--name", "Duet"),
+        ("character", "add", project, "Duet", "Ada", "--face", 1),
+        ("character", "add", project, "Duet", "Bruno", "--face", 2),
+    ):
+        assert run([*map(str, arguments), "--json"]) == 0
+    return project.parent
+
+
 @pytest.fixture
-def duet(masque, samples, tmp_path):
-    """A project with the sample still and two characters, Ada and Bruno."""
-    project = tmp_path / "night.masque"
-    masque("new", project)
-    masque("scene", "add", project, samples / "duet.png", "--name", "Duet")
-    masque("character", "add", project, "Duet", "Ada", "--face", 1)
-    masque("character", "add", project, "Duet", "Bruno", "--face", 2)
-    return project
+def duet(duet_template, tmp_path):
+    """A copy of that project of the test's own."""
+    shutil.copytree(duet_template, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "night.masque"

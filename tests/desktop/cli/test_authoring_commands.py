@@ -13,7 +13,8 @@ def test_the_command_table_says_what_the_commands_say():
         assert load_command(entry).help.splitlines()[0] == entry.help
 
 
-def test_help_of_one_command_names_its_options(capsys):
+def test_help_of_one_command_names_its_options(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "140")
     assert run(["drive", "--help"]) == 0
     out = capsys.readouterr().out
     assert "--loop" in out

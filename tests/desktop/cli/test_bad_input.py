@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -169,20 +170,27 @@ def test_a_fault_of_masque_is_one_sentence_and_a_file(monkeypatch, capsys):
     log.unlink()
 
 
-def test_a_read_only_folder_is_said(tmp_path, samples):
-    if sys.platform == "win32":
-        pytest.skip("folders have no write permission of this kind there")
-    program = "import os, sys; os.geteuid() or os.setuid(65534); from desktop.cli.main import main; main()"
-    folder = tmp_path / "locked"
-    folder.mkdir(mode=0o555)
-    for parent in (tmp_path, *tmp_path.parents):
-        if parent.stat().st_mode & 0o005 != 0o005 and parent.owner() != "root":
-            pytest.skip("another user cannot see the test's folder")
-    run_ = subprocess.run(
-        [sys.executable, "-c", program, "new", str(folder / "night.masque")],
-        capture_output=True,
-        text=True,
-        check=False,
+@pytest.mark.skipif(sys.platform == "win32", reason="folders have no write permission of this kind there")
+def test_a_read_only_folder_is_said():
+    """As root nothing is read-only, so the process becomes another user once everything is imported."""
+    program = (
+        "import os, sys; from desktop.cli.main import run\n"
+        "assert run(['new', sys.argv[1]]) == 0\n"
+        "os.geteuid() or os.setuid(65534)\n"
+        "sys.exit(run(['new', sys.argv[2]]))"
     )
-    assert run_.returncode == 1, run_.stderr
-    assert "Traceback" not in run_.stderr
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        (locked := Path(folder) / "locked").mkdir(mode=0o555)
+        command = [
+            sys.executable,
+            "-c",
+            program,
+            str(Path(folder) / "warm.masque"),
+            str(locked / "night.masque"),
+        ]
+        run_ = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert run_.returncode == 1, run_.stderr
+        assert "locked" in run_.stderr
+        assert "Traceback" not in run_.stderr
+        assert list(locked.iterdir()) == []
