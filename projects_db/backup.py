@@ -5,7 +5,6 @@ refuse written as in web addresses; so the folder alone tells all there is to kn
 """
 
 import re
-import shutil
 import sqlite3
 import time
 from collections.abc import Callable
@@ -15,12 +14,12 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from projects_db import sqlite_errors
-from projects_db.connection import BUSY_TIMEOUT_S, ProjectConnection
+from projects_db.connection import BUSY_TIMEOUT_S, ProjectConnection, connect_driver
 from projects_db.errors import ProjectError, invalid
 from projects_db.file_checks import check_file, check_writable
 from projects_db.new_file import new_file
 from projects_db.records import SnapshotRecord
-from projects_db.schema import SCHEMA_REVISIONS, driver_revision, is_intact
+from projects_db.schema import driver_revision, is_intact, is_known, is_ours
 from projects_db.validation import check_name
 
 _INSTANT = "%Y-%m-%d %H%M%S.%fZ"
@@ -73,8 +72,8 @@ def is_good(version: Path) -> bool:
     """Tell whether a version opens, is whole, and has a schema this Masque knows."""
     try:
         check_file(version)
-        with closing(sqlite3.connect(f"{version.as_uri()}?mode=ro", uri=True)) as driver:
-            return is_intact(driver) and driver_revision(driver) in SCHEMA_REVISIONS
+        with closing(connect_driver(version)) as driver:
+            return is_ours(driver) and is_intact(driver) and is_known(driver_revision(driver))
     except (ProjectError, sqlite3.Error, UnicodeDecodeError):
         return False
 
@@ -97,7 +96,13 @@ def copy_version(path: Path, file_name: str, to: Path) -> None:
     """Copy a version to a new project file; "project_exists" where the name is taken."""
     version = good_version_path(path, file_name)
     with new_file(to) as partial:
-        shutil.copyfile(version, partial)
+        copy_file(version, partial)
+
+
+def copy_file(version: Path, target: Path) -> None:
+    """Copy a version; through SQLite, for it may be open as a project of its own."""
+    with sqlite_errors.told_to_the_user(version), closing(connect_driver(version)) as driver:
+        _copy_database(driver, target)
 
 
 def _copy_database(source: sqlite3.Connection, target: Path) -> None:

@@ -1,4 +1,8 @@
-"""What can be told about a project file before SQLite opens it."""
+"""What can be told about a project file before SQLite opens it.
+
+The file itself is never opened here: closing any descriptor of a file drops all locks this process holds on
+it, and with them those of a project that is open already (sqlite.org/howtocorrupt.html, section 2.2).
+"""
 
 import os
 import stat
@@ -7,17 +11,25 @@ from pathlib import Path
 from projects_db.errors import ProjectError
 from projects_db.sqlite_errors import damaged, not_writable
 
-APPLICATION_ID = int.from_bytes(b"MASQ", "big")
-_SQLITE_MAGIC = b"SQLite format 3\x00"
-_HEADER_BYTES = 100
-_APPLICATION_ID_AT = 68
+_SMALLEST_DATABASE_BYTES = 512
 
 
 def check_file(path: Path) -> None:
-    """Raise a ProjectError unless `path` is a file that begins like a project and may be written."""
-    _check_is_file(path)
-    _check_header(path, _read_header(path))
+    """Raise a ProjectError unless `path` is a file that could be a project and may be written."""
+    status = _status(path)
+    if stat.S_ISDIR(status.st_mode):
+        raise ProjectError(
+            f"“{path.name}” is a folder, not a project.",
+            next_step="Choose the .masque file inside it.",
+            code="invalid",
+        )
+    if not stat.S_ISREG(status.st_mode):
+        raise ProjectError(
+            f"“{path.name}” is not a file.", next_step="Choose a .masque file.", code="invalid"
+        )
     check_writable(path)
+    if status.st_size < _SMALLEST_DATABASE_BYTES:
+        raise damaged(path)
 
 
 def check_writable(path: Path) -> None:
@@ -31,43 +43,13 @@ def _may(path: Path, mode: int) -> bool:
     return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
-def _check_is_file(path: Path) -> None:
+def _status(path: Path) -> os.stat_result:
     try:
-        mode = path.stat().st_mode
+        return path.stat()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise missing(path) from error
     except (OSError, ValueError) as error:
         raise _unreadable(path) from error
-    if stat.S_ISDIR(mode):
-        raise ProjectError(
-            f"“{path.name}” is a folder, not a project.",
-            next_step="Choose the .masque file inside it.",
-            code="invalid",
-        )
-    if not stat.S_ISREG(mode):
-        raise ProjectError(
-            f"“{path.name}” is not a file.", next_step="Choose a .masque file.", code="invalid"
-        )
-
-
-def _read_header(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(_HEADER_BYTES)
-    except OSError as error:
-        raise _unreadable(path) from error
-
-
-def _check_header(path: Path, header: bytes) -> None:
-    if len(header) < _HEADER_BYTES or not header.startswith(_SQLITE_MAGIC):
-        raise damaged(path)
-    application = int.from_bytes(header[_APPLICATION_ID_AT : _APPLICATION_ID_AT + 4], "big")
-    if application != APPLICATION_ID:
-        raise ProjectError(
-            f"“{path.name}” is a database of another program, not a Masque project.",
-            next_step="Choose a .masque file.",
-            code="invalid",
-        )
 
 
 def missing(path: Path) -> ProjectError:

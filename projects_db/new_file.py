@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -22,8 +22,9 @@ def new_file(final: Path) -> Iterator[Path]:
     try:
         check_writable(partial)
         yield partial
-        put_on_disk(partial)
+        _put_on_disk(partial)
         _name_without_replacing(partial, final)
+        _put_name_on_disk(final.parent)
     except OSError as error:
         raise disk_full_or_not_writable(final, error) from error
     finally:
@@ -36,10 +37,23 @@ def log_files(path: Path) -> tuple[Path, ...]:
     return tuple(path.with_name(path.name + ending) for ending in ("-wal", "-shm", "-journal"))
 
 
-def put_on_disk(path: Path) -> None:
+def _put_on_disk(path: Path) -> None:
     """Wait until the file's content is on the disk."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
+
+
+def _put_name_on_disk(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk, on systems that can."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        # Some file systems refuse; the file itself is on the disk by then.
+        with suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def exists_already(path: Path) -> ProjectError:

@@ -1,6 +1,5 @@
 """How a project file is made, and opened: checked, brought to the newest schema, or refused with reasons."""
 
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,14 +61,24 @@ def restore_in_place(project_connection: ProjectConnection, file_name: str) -> N
     version = backup.good_version_path(path, file_name)
     name = next(kept.name for kept in backup.list_versions(path) if kept.file_name == file_name)
     backup.save_version(project_connection, f"Before restoring {name}"[:150].rstrip())
-    with TemporaryDirectory(dir=path.parent, prefix=".restoring ") as folder:
-        copy = Path(shutil.copyfile(version, Path(folder) / path.name))
+    with _temporary_folder(path) as folder:
+        copy = folder / path.name
+        backup.copy_file(version, copy)
         restored = ProjectConnection(copy)
         try:
             _check_and_migrate(restored, keep_version=False)
             backup.overwrite_database(restored.driver, project_connection)
         finally:
             restored.close()
+
+
+@contextmanager
+def _temporary_folder(path: Path) -> Iterator[Path]:
+    try:
+        with TemporaryDirectory(dir=path.parent, prefix=".restoring ") as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise sqlite_errors.disk_full_or_not_writable(path, error) from error
 
 
 def _prepare(project_connection: ProjectConnection) -> None:
@@ -80,10 +89,12 @@ def _prepare(project_connection: ProjectConnection) -> None:
 def _check_and_migrate(project_connection: ProjectConnection, *, keep_version: bool) -> None:
     path, driver = project_connection.path, project_connection.driver
     with _faults_are_damage(path):
+        if not schema.is_ours(driver):
+            raise _of_another_program(path)
         revision = schema.driver_revision(driver) if schema.is_intact(driver) else None
     if revision is None:
         raise sqlite_errors.damaged(path)
-    if revision not in schema.SCHEMA_REVISIONS:
+    if not schema.is_known(revision):
         raise _newer(path, revision)
     if revision != schema.newest_revision():
         if keep_version:
@@ -101,6 +112,14 @@ def _faults_are_damage(path: Path) -> Iterator[None]:
         yield
     except (sqlite3.Error, UnicodeDecodeError) as error:
         raise sqlite_errors.project_error(path, error) or sqlite_errors.damaged(path) from error
+
+
+def _of_another_program(path: Path) -> ProjectError:
+    return ProjectError(
+        f"“{path.name}” is a database of another program, not a Masque project.",
+        next_step="Choose a .masque file.",
+        code="invalid",
+    )
 
 
 def _newer(path: Path, revision: str) -> ProjectError:

@@ -1,10 +1,9 @@
 """Bringing a damaged project back from its newest good version."""
 
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from projects_db.backup import newest_good_version, versions_folder
+from projects_db.backup import copy_file, newest_good_version, versions_folder
 from projects_db.errors import ProjectError, invalid
 from projects_db.new_file import log_files, new_file
 from projects_db.opening import open_file
@@ -24,7 +23,7 @@ def recover_project(path: Path) -> SnapshotRecord:
     if version is None:
         raise fault
     with new_file(path) as partial:
-        shutil.copyfile(versions_folder(path) / version.file_name, partial)
+        copy_file(versions_folder(path) / version.file_name, partial)
         _keep_aside(path)
     return version
 

@@ -8,10 +8,10 @@ import sqlite3
 
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, select
 
-from projects_db.file_checks import APPLICATION_ID
 from projects_db.tables import Row
 
 SCHEMA_REVISIONS = ("0001",)
+_APPLICATION_ID = int.from_bytes(b"MASQ", "big")
 
 _VERSION_TABLE = Table(
     "alembic_version",
@@ -26,17 +26,28 @@ def newest_revision() -> str:
     return SCHEMA_REVISIONS[-1]
 
 
+def is_known(revision: str | None) -> bool:
+    """Tell whether this Masque can read a file of this revision, perhaps by migrating it."""
+    return revision in SCHEMA_REVISIONS
+
+
 def create_schema(connection: Connection) -> None:
     """Make every table in an empty file and stamp it with the newest revision."""
     _VERSION_TABLE.create(connection)
     Row.metadata.create_all(connection, checkfirst=False)
     connection.execute(_VERSION_TABLE.insert().values(version_num=newest_revision()))
-    connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.exec_driver_sql(f"PRAGMA application_id = {_APPLICATION_ID}")
 
 
 def stored_revision(connection: Connection) -> str:
     """Return the revision the file is stamped with."""
     return str(connection.execute(select(_VERSION_TABLE.c.version_num)).scalar_one())
+
+
+def is_ours(driver: sqlite3.Connection) -> bool:
+    """Tell whether the database was made by Masque."""
+    answer: tuple[int] = driver.execute("PRAGMA application_id").fetchone()
+    return answer == (_APPLICATION_ID,)
 
 
 def driver_revision(driver: sqlite3.Connection) -> str | None:

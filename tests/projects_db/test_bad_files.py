@@ -105,7 +105,7 @@ def test_flipped_bytes_are_either_harmless_or_told(store: ProjectStore, shot, tm
     whole = store.path.read_bytes()
     chance = random.Random(20)
     told = 0
-    for number in range(120):
+    for number in range(80):
         content = bytearray(whole)
         for _ in range(chance.choice((1, 40))):
             content[chance.randrange(len(content))] = chance.randrange(256)

@@ -168,7 +168,7 @@ def region(number: int) -> FaceRegionRecord:
     return FaceRegionRecord(shape=RegionShape.BOX, feather=number / 10, keys=keys)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=CHANGES)
 def test_edits_undone_in_reverse_and_redone_pass_through_identical_contents(
     changes: list, add_asset, content

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from projects_db import backup
 from projects_db.connection import ProjectConnection, connect_driver
 from projects_db.errors import ProjectError
 from projects_db.opening import open_file
@@ -118,15 +119,15 @@ def test_processes_that_open_and_close_all_the_time_do_not_disturb_each_other(
 ) -> None:
     store.close()
     with (
-        python("-c", OPEN_EDIT_CLOSE, str(store.path), "a", "25") as first,
-        python("-c", OPEN_EDIT_CLOSE, str(store.path), "b", "25") as second,
-        python("-c", OPEN_EDIT_CLOSE, str(store.path), "c", "25") as third,
+        python("-c", OPEN_EDIT_CLOSE, str(store.path), "a", "15") as first,
+        python("-c", OPEN_EDIT_CLOSE, str(store.path), "b", "15") as second,
+        python("-c", OPEN_EDIT_CLOSE, str(store.path), "c", "15") as third,
         ThreadPoolExecutor() as pool,
     ):
         ended = list(pool.map(lambda process: process.communicate(timeout=60), (first, second, third)))
         assert [errors for _, errors in ended] == ["", "", ""]
     with ProjectStore.open(store.path) as opened:
-        assert len(opened.scenes()) == 1 + 75
+        assert len(opened.scenes()) == 1 + 45
     assert is_intact(store.path)
     assert [file.name for file in store.folder.iterdir()] == [store.path.name]
 
@@ -164,3 +165,39 @@ def test_the_first_to_close_leaves_the_log_to_the_last(store: ProjectStore, shot
     assert [file.name for file in other.folder.iterdir()] == [other.path.name]
     with ProjectStore.open(other.path) as opened:
         assert opened.scenes()[0].name == "After"
+
+
+TRY_TO_TAKE_THE_LOG_AWAY = """
+import sqlite3
+import sys
+
+driver = sqlite3.connect(sys.argv[1], timeout=0.05)
+try:
+    print(driver.execute("PRAGMA journal_mode = DELETE").fetchone()[0])
+except sqlite3.OperationalError as error:
+    print(error)
+"""
+
+
+def test_opening_an_open_project_again_does_not_give_its_locks_away(store: ProjectStore, shot) -> None:
+    """Closing any descriptor of a file drops all POSIX locks of the process (sqlite.org/howtocorrupt.html)."""
+    with ProjectStore.open(store.path), python("-c", TRY_TO_TAKE_THE_LOG_AWAY, str(store.path)) as process:
+        said, errors = process.communicate(timeout=30)
+    assert (said.strip(), errors) == ("database is locked", "")
+
+
+def test_restoring_a_version_waits_for_other_writers_but_not_for_ever(
+    store: ProjectStore, shot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = store.save_version("Good")
+    impatient = ProjectStore(open_file(store.path, busy_timeout_s=0.05))
+    monkeypatch.setattr(backup, "BUSY_TIMEOUT_S", 0.1)
+    with ProjectStore.open(store.path) as other, other.change("Long change") as change:
+        change.update_scene(shot.scene, name="Theirs")
+        with pytest.raises(ProjectError) as told:
+            impatient.restore_version(saved.file_name)
+        assert told.value.code == "project_locked"
+    assert store.scenes()[0].name == "Theirs"
+    impatient.restore_version(saved.file_name)
+    impatient.close()
+    assert store.scenes()[0].name == "Opening"
