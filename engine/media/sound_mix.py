@@ -10,9 +10,11 @@ import numpy.typing as npt
 from engine.media.audio_reader import read_audio, resample
 from engine.media.container import audio_stream, open_media
 from engine.media.limiter import limited, peak_of
-from engine.media.sound_mix import SoundPiece, mix
+from engine.media.sound_pieces import SoundPiece, mix
 from engine.protocol.clips import DrivingInput, LoopMode, VoiceInput, driving_clip_at
 from engine.protocol.render_request import CharacterInput, RenderRequest
+
+__all__ = ["SceneSound", "SoundPiece", "clip_samples", "mix", "request_sample_count", "request_sound"]
 
 Samples = npt.NDArray[np.float32]
 
@@ -37,7 +39,7 @@ class SceneSound:
 
 
 def request_sample_count(request: RenderRequest) -> int:
-    """Return how many samples the request's sound has: its length in frames, rounded to the nearest sample."""
+    """Return how many samples the request's sound has: its frames' time, rounded to the nearest sample."""
     return round(request.frame_count / request.frame_rate * request.sample_rate)
 
 
@@ -130,16 +132,16 @@ def _driven_stretches(
 
 
 def clip_samples(clip: DrivingInput, request: RenderRequest) -> Samples:
-    """Return the sound of a clip over its whole place on the timeline, float32 [count, 2], by its loop mode."""
+    """Return a clip's sound over its whole place on the timeline, float32 [count, 2], by its loop mode."""
     rate = request.sample_rate
     source = read_audio(clip.path, sample_rate=rate, start_s=clip.source_in_s, end_s=clip.source_out_s)
     once = _at_speed(source, clip.speed, rate)
+    once = np.concatenate([once, once[-1:]])  # a pass may round up to one sample more
     count = _sample_at(clip.start_frame + clip.length_frames, request) - _sample_at(clip.start_frame, request)
     samples = np.zeros((count, 2), np.float32)
     pass_s = (clip.source_out_s - clip.source_in_s) / clip.speed
-    passes = (
-        1 if clip.loop_mode in {LoopMode.ONCE, LoopMode.HOLD} else -(-count // max(1, int(pass_s * rate))) + 1
-    )
+    plays_on = clip.loop_mode in {LoopMode.LOOP, LoopMode.PING_PONG}
+    passes = -(-count // max(1, int(pass_s * rate))) + 1 if plays_on else 1
     for number in range(passes):
         start, end = round(number * pass_s * rate), round((number + 1) * pass_s * rate)
         is_backwards = clip.loop_mode is LoopMode.PING_PONG and number % 2 == 1

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from engine.media.limiter import limited, peak_of
-from engine.media.request_sound import request_sample_count, request_sound
-from engine.media.sound_mix import SoundPiece, faded, mix
+from engine.media.sound_mix import SoundPiece, mix, request_sample_count, request_sound
+from engine.media.sound_pieces import faded
 from engine.media.wav import write_wav
 from engine.protocol.clips import DrivingInput, LoopMode, VoiceInput, source_time_s
 from engine.protocol.errors import UserError
