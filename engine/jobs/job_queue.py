@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from engine.jobs import policy
 from engine.jobs.job_store import JobStore
+from engine.jobs.logs import about_job
 from engine.jobs.records import JobRecord, QueueSettings
 from engine.jobs.request_check import PRIORITY_LIMIT, check_request
 from engine.protocol.errors import ErrorCode, ErrorReport, UserError
@@ -109,7 +110,8 @@ class JobQueue:
             created_at=time.time(),
         )
         self._write([job])
-        _log.info("job %s: queued “%s”, take %d", job.job_id, request.scene_name, request.take_number)
+        with about_job(job.job_id):
+            _log.info("queued “%s”, take %d", request.scene_name, request.take_number)
         return self.view(job.job_id)
 
     def pause(self, job_id: str) -> JobView:

@@ -26,6 +26,7 @@ class JobReport:
         self._orders = orders
         self._phase = ""
         self._told_at = 0.0
+        self._frames_told = -1
         self._preview_at = 0.0
 
     def step(self) -> None:
@@ -36,10 +37,10 @@ class JobReport:
         """Tell how far the render is: a new phase and the last frame at once, the rest ten times a second."""
         self.step()
         now = time.monotonic()
-        last = frames_done == self._frame_count
-        if phase == self._phase and not last and now - self._told_at < _PROGRESS_EVERY_S:
+        all_done = frames_done == self._frame_count != self._frames_told
+        if phase == self._phase and not all_done and now - self._told_at < _PROGRESS_EVERY_S:
             return
-        self._phase, self._told_at = phase, now
+        self._phase, self._told_at, self._frames_told = phase, now, frames_done
         progress = JobProgress(
             phase=phase, frames_done=frames_done, frame_count=self._frame_count, seconds_left=seconds_left
         )

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+import uuid
 from contextlib import asynccontextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -13,9 +14,8 @@ import psutil
 import pytest
 
 from engine.client import EngineClient
-from engine.locations import engine_locations
 from engine.protocol.jobs import FINISHED_STATES
-from engine.protocol.messages import GetJob
+from engine.protocol.messages import CancelJob, ClearFinished, GetJob, ListJobs, PauseQueue, ResumeQueue
 from engine.protocol.render_request import PlateInput, RendererName, RenderRequest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,7 +30,7 @@ def make_request(tmp_path):
     def make(scene_name="fine", **changes):
         number = next(made)
         values = {
-            "request_id": f"request-{number}",
+            "request_id": uuid.uuid4().hex,
             "project_id": "project",
             "project_path": tmp_path / "film.masque",
             "scene_id": "scene",
@@ -56,7 +56,9 @@ def make_request(tmp_path):
 class RunningEngine:
     """A server process of this test's own."""
 
-    def __init__(self, command, **environment):
+    def __init__(self, command, home, **environment):
+        self.home = Path(home)
+        environment["MASQUE_HOME"] = home
         values = {name: str(value) for name, value in environment.items()}
         self.process = subprocess.Popen(
             [sys.executable, *command],
@@ -70,7 +72,7 @@ class RunningEngine:
         self._wait_until_it_listens()
 
     def _wait_until_it_listens(self):
-        runtime_file = engine_locations().runtime_file
+        runtime_file = self.home / "runtime" / "engine.json"
         until = time.monotonic() + 20
         while self.process.poll() is None and time.monotonic() < until:
             if runtime_file.exists() and f'"process_id": {self.process.pid},' in runtime_file.read_text():
@@ -111,12 +113,34 @@ def start_engine(masque_home):
     engines = []
 
     def start(**environment):
-        engines.append(RunningEngine([str(TINY_ENGINE), "serve"], **environment))
+        engines.append(RunningEngine([str(TINY_ENGINE), "serve"], masque_home, **environment))
         return engines[-1]
 
     yield start
     for engine in engines:
         engine.end()
+
+
+@pytest.fixture(scope="session")
+def engine_of_this_session(tmp_path_factory):
+    """An engine with the tiny renderer that many tests use, one after the other."""
+    engine = RunningEngine([str(TINY_ENGINE), "serve"], tmp_path_factory.mktemp("shared-home"))
+    yield engine
+    engine.end()
+
+
+@pytest.fixture
+async def shared_engine(engine_of_this_session, monkeypatch):
+    """An engine whose queue is empty; for tests that leave the engine itself alone."""
+    monkeypatch.setenv("MASQUE_HOME", str(engine_of_this_session.home))
+    yield engine_of_this_session
+    async with EngineClient.connect(start=False) as client:
+        await client.send(PauseQueue(now=True))
+        for job in (await client.send(ListJobs())).jobs:
+            if job.state not in FINISHED_STATES:
+                await client.send(CancelJob(job_id=job.job_id))
+        await client.send(ClearFinished())
+        await client.send(ResumeQueue())
 
 
 @pytest.fixture
@@ -125,7 +149,7 @@ def start_real_engine(masque_home):
     engines = []
 
     def start(**environment):
-        engines.append(RunningEngine(["-m", "engine.server"], **environment))
+        engines.append(RunningEngine(["-m", "engine.server"], masque_home, **environment))
         return engines[-1]
 
     yield start

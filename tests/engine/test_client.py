@@ -125,10 +125,11 @@ async def test_a_listener_gets_a_new_client_when_the_engine_is_back(start_engine
     assert seen == [0, 1]
 
 
-async def test_the_engine_is_found_from_a_session_with_another_runtime_directory(start_engine, masque_home):
-    start_engine()
+async def test_the_engine_is_found_from_a_session_with_another_runtime_directory(shared_engine):
     there = engine_locations()
-    here = type(there)(data=there.data, cache=there.cache, log=there.log, runtime=masque_home / "elsewhere")
+    here = type(there)(
+        data=there.data, cache=there.cache, log=there.log, runtime=shared_engine.home / "elsewhere"
+    )
     async with EngineClient.connect(start=False, locations=here) as client:
         assert (await client.send(GetStatus())).clients == 1
 
@@ -151,8 +152,7 @@ async def test_an_engine_frozen_solid_is_told_within_the_time_given(start_engine
             engine.process.send_signal(signal.SIGCONT)
 
 
-def test_a_client_starts_no_thread(start_engine):
-    start_engine()
+def test_a_client_starts_no_thread(shared_engine):
     before = threading.active_count()
 
     async def talk():
@@ -179,9 +179,8 @@ def test_directories_are_this_users_alone(masque_home):
         assert {path.stat().st_mode & 0o777 for path in engine_directories()} == {0o700}
 
 
-async def test_the_client_works_on_a_qt_loop(start_engine):
+async def test_the_client_works_on_a_qt_loop(shared_engine):
     """The window talks to the engine on Qt's own event loop."""
-    start_engine()
     code = (
         "import asyncio, qasync\n"
         "from PySide6.QtCore import QCoreApplication\n"

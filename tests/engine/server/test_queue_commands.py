@@ -27,8 +27,7 @@ from engine.protocol.messages import (
 )
 
 
-async def test_a_job_runs_and_its_result_can_be_asked_for(start_engine, connected, make_request, finished):
-    start_engine()
+async def test_a_job_runs_and_its_result_can_be_asked_for(shared_engine, connected, make_request, finished):
     request = make_request()
     async with connected() as client:
         job = await client.send(SubmitJob(request=request))
@@ -41,8 +40,7 @@ async def test_a_job_runs_and_its_result_can_be_asked_for(start_engine, connecte
     assert (request.output_directory / "shot.txt").read_text().splitlines()[-1] == "picture 4"
 
 
-async def test_the_same_request_is_queued_once(start_engine, connected, make_request):
-    start_engine()
+async def test_the_same_request_is_queued_once(shared_engine, connected, make_request):
     async with connected() as client:
         await client.send(PauseQueue())
         request = make_request()
@@ -52,8 +50,7 @@ async def test_the_same_request_is_queued_once(start_engine, connected, make_req
         assert len((await client.send(ListJobs())).jobs) == 1
 
 
-async def test_events_tell_the_way_of_a_job_with_pictures(start_engine, connected, make_request):
-    start_engine()
+async def test_events_tell_the_way_of_a_job_with_pictures(shared_engine, connected, make_request):
     async with connected() as client:
         job = await client.send(SubmitJob(request=make_request("slow", frame_count=60)))
         states, pictures, counts = [], [], []
@@ -73,8 +70,7 @@ async def test_events_tell_the_way_of_a_job_with_pictures(start_engine, connecte
     assert all(picture.job_id == job.job_id and picture.jpeg for picture in pictures)
 
 
-async def test_two_clients_see_the_same_queue(start_engine, connected, make_request):
-    start_engine()
+async def test_two_clients_see_the_same_queue(shared_engine, connected, make_request):
     async with connected() as one, connected() as other:
         assert (await one.send(GetStatus())).clients == 2
         await one.send(PauseQueue())
@@ -90,15 +86,14 @@ async def test_two_clients_see_the_same_queue(start_engine, connected, make_requ
 
 
 async def test_a_paused_job_keeps_its_frames_and_goes_on(
-    start_engine, connected, make_request, reached, finished, masque_home
+    shared_engine, connected, make_request, reached, finished
 ):
-    start_engine()
     async with connected() as client:
         job = await client.send(SubmitJob(request=make_request("slow", frame_count=100)))
         await reached(client, job.job_id, lambda job: job.progress.frames_done >= 5)
         paused = await client.send(PauseJob(job_id=job.job_id))
         assert paused.state is JobState.PAUSED
-        work = masque_home / "data" / "work" / job.job_id
+        work = shared_engine.home / "data" / "work" / job.job_id
         kept = len(list(work.glob("frame-*")))
         assert 5 <= kept < 100
         other = await client.send(SubmitJob(request=make_request()))
@@ -113,15 +108,14 @@ async def test_a_paused_job_keeps_its_frames_and_goes_on(
 
 
 async def test_a_cancelled_job_leaves_nothing_and_can_be_tried_again(
-    start_engine, connected, make_request, reached, finished, masque_home
+    shared_engine, connected, make_request, reached, finished
 ):
-    start_engine()
     async with connected() as client:
         job = await client.send(SubmitJob(request=make_request("slow", frame_count=60)))
         await reached(client, job.job_id, lambda job: job.progress.frames_done >= 5)
         cancelled = await client.send(CancelJob(job_id=job.job_id))
         assert cancelled.state is JobState.CANCELLED
-        assert not (masque_home / "data" / "work" / job.job_id).exists()
+        assert not (shared_engine.home / "data" / "work" / job.job_id).exists()
         again = await client.send(RetryJob(job_id=job.job_id))
         assert again.state in {JobState.QUEUED, JobState.RUNNING}
         done = await finished(client, job.job_id)
@@ -130,9 +124,8 @@ async def test_a_cancelled_job_leaves_nothing_and_can_be_tried_again(
 
 
 async def test_pausing_the_queue_lets_the_running_job_finish(
-    start_engine, connected, make_request, reached, finished
+    shared_engine, connected, make_request, reached, finished
 ):
-    start_engine()
     async with connected() as client:
         running = await client.send(SubmitJob(request=make_request("slow", frame_count=30)))
         waiting = await client.send(SubmitJob(request=make_request()))
@@ -145,9 +138,8 @@ async def test_pausing_the_queue_lets_the_running_job_finish(
 
 
 async def test_a_job_paused_with_the_queue_goes_on_with_it(
-    start_engine, connected, make_request, reached, finished
+    shared_engine, connected, make_request, reached, finished
 ):
-    start_engine()
     async with connected() as client:
         running = await client.send(SubmitJob(request=make_request("slow", frame_count=50)))
         held = await client.send(SubmitJob(request=make_request()))
@@ -161,8 +153,7 @@ async def test_a_job_paused_with_the_queue_goes_on_with_it(
         assert (await client.send(GetJob(job_id=held.job_id))).state is JobState.PAUSED
 
 
-async def test_jobs_run_by_priority_then_place(start_engine, connected, make_request, finished):
-    start_engine()
+async def test_jobs_run_by_priority_then_place(shared_engine, connected, make_request, finished):
     async with connected() as client:
         await client.send(PauseQueue())
         jobs = [await client.send(SubmitJob(request=make_request(f"scene {n}"))) for n in range(4)]
@@ -178,9 +169,8 @@ async def test_jobs_run_by_priority_then_place(start_engine, connected, make_req
 
 
 async def test_finished_jobs_can_be_cleared_and_others_hear_of_it(
-    start_engine, connected, make_request, finished
+    shared_engine, connected, make_request, finished
 ):
-    start_engine()
     async with connected() as client:
         done = await client.send(SubmitJob(request=make_request()))
         await finished(client, done.job_id)
@@ -198,16 +188,14 @@ async def test_finished_jobs_can_be_cleared_and_others_hear_of_it(
 
 
 @pytest.mark.parametrize("command", [PauseJob, ResumeJob, CancelJob, GetJob, RetryJob])
-async def test_a_job_that_is_not_there_is_an_error(start_engine, connected, command):
-    start_engine()
+async def test_a_job_that_is_not_there_is_an_error(shared_engine, connected, command):
     async with connected() as client:
         with pytest.raises(UserError) as caught:
             await client.send(command(job_id="nowhere"))
     assert caught.value.report.code is ErrorCode.NOT_FOUND
 
 
-async def test_what_a_state_does_not_allow_is_an_error(start_engine, connected, make_request, finished):
-    start_engine()
+async def test_what_a_state_does_not_allow_is_an_error(shared_engine, connected, make_request, finished):
     async with connected() as client:
         job = await client.send(SubmitJob(request=make_request()))
         await finished(client, job.job_id)
@@ -217,8 +205,7 @@ async def test_what_a_state_does_not_allow_is_an_error(start_engine, connected, 
             assert caught.value.report.code is ErrorCode.WRONG_STATE
 
 
-async def test_a_request_that_cannot_be_rendered_is_refused(start_engine, connected, make_request):
-    start_engine()
+async def test_a_request_that_cannot_be_rendered_is_refused(shared_engine, connected, make_request):
     async with connected() as client:
         for changes in ({"frame_count": 0}, {"width": 63}, {"file_stem": "../shot"}, {"seed": -1}):
             with pytest.raises(UserError) as caught:

@@ -38,9 +38,8 @@ async def worker_of(client):
 
 
 async def test_a_worker_killed_ten_times_still_finishes_the_job(
-    start_engine, connected, make_request, reached, finished
+    shared_engine, connected, make_request, reached, finished
 ):
-    start_engine()
     async with connected() as client:
         undisturbed = make_request(frame_count=110)
         await finished(client, (await client.send(SubmitJob(request=undisturbed))).job_id)
@@ -86,8 +85,7 @@ async def test_a_render_that_takes_no_step_is_given_up_and_the_next_job_runs(
     assert failed.attempts == failed.attempt_limit == 3
 
 
-async def test_one_bad_job_never_stops_the_next(start_engine, connected, make_request, finished, masque_home):
-    start_engine()
+async def test_one_bad_job_never_stops_the_next(shared_engine, connected, make_request, finished):
     expected = {
         "unreadable": ErrorCode.FILE_UNREADABLE,
         "faulty": ErrorCode.INTERNAL,
@@ -103,23 +101,21 @@ async def test_one_bad_job_never_stops_the_next(start_engine, connected, make_re
             assert failed.state is JobState.FAILED
             assert failed.error.code is code
             assert failed.error.next_step
-    log = (masque_home / "log" / "worker.log").read_text()
+    log = (shared_engine.home / "log" / "worker.log").read_text()
     assert "ZeroDivisionError: a fault" in log
     assert f"[{bad['faulty'].job_id}]" in log
     assert "a library prints to standard output" in log
 
 
-async def test_crashes_after_a_new_frame_are_not_counted(start_engine, connected, make_request, finished):
-    start_engine()
+async def test_crashes_after_a_new_frame_are_not_counted(shared_engine, connected, make_request, finished):
     async with connected() as client:
         job = await client.send(SubmitJob(request=make_request("crumbling", frame_count=5)))
         assert (await finished(client, job.job_id)).state is JobState.DONE
 
 
 async def test_a_failed_job_can_be_tried_again_from_its_frames(
-    start_engine, connected, make_request, finished, reached
+    shared_engine, connected, make_request, finished, reached
 ):
-    start_engine()
     async with connected() as client:
         job = await client.send(SubmitJob(request=make_request("crashing")))
         assert (await finished(client, job.job_id)).attempts == 3
@@ -210,10 +206,7 @@ async def test_a_worker_that_does_not_start_pauses_the_queue_and_says_so(
         assert waiting.attempts == 0
 
 
-async def test_a_full_disk_fails_the_job_and_not_the_queue(
-    start_engine, connected, make_request, finished, masque_home
-):
-    start_engine()
+async def test_a_full_disk_fails_the_job_and_not_the_queue(shared_engine, connected, make_request, finished):
     async with connected() as client:
         await finished(client, (await client.send(SubmitJob(request=make_request()))).job_id)
         worker = await worker_of(client)
@@ -223,9 +216,10 @@ async def test_a_full_disk_fails_the_job_and_not_the_queue(
         failed = await finished(client, filling.job_id)
         assert (await finished(client, fine.job_id)).state is JobState.DONE
         assert await worker_of(client) == worker
+        resource.prlimit(worker, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     assert failed.state is JobState.FAILED
     assert failed.error.code is ErrorCode.DISK_FULL
-    assert str(masque_home / "data" / "work" / filling.job_id) in failed.error.message
+    assert str(shared_engine.home / "data" / "work" / filling.job_id) in failed.error.message
 
 
 async def test_an_idle_worker_ends_and_so_does_an_unused_engine(
