@@ -16,7 +16,7 @@ from engine.draft.driving_motion import DrivingMotion
 from engine.media.atomic import atomic_path
 from engine.media.write_errors import writing
 
-ANALYSIS_VERSION = 1
+ANALYSIS_VERSION = 6
 
 
 def cached_analysis(
@@ -52,7 +52,7 @@ def _save(path: Path, motion: DrivingMotion) -> None:
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary, writing(path), temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def _load(path: Path) -> DrivingMotion | None:
@@ -73,6 +73,9 @@ def _motion(arrays: dict[str, np.ndarray]) -> DrivingMotion:
         flow=arrays["flow"],
         mouth_bgr=arrays["mouth_bgr"],
         mouth_inside=arrays["mouth_inside"],
+        neutral_gap=arrays["neutral_gap"],
+        skin_bgr=arrays["skin_bgr"],
+        seam=arrays["seam"],
         neutral_s=float(arrays["neutral_s"]),
         lost_s=tuple((float(start), float(end)) for start, end in lost),
     )

@@ -1,4 +1,6 @@
-"""Soft windows that split what a face does into the channels mouth, eyes (with brows) and emotion (the rest)."""
+"""Soft windows that split what a face does into the channels mouth, eyes (with brows) and emotion (the
+rest).
+"""
 
 from dataclasses import dataclass
 

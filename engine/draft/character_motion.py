@@ -24,8 +24,9 @@ VOICE_TAKES_MOUTH = 0.85
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaceMotion:
-    """A character's motion at one frame, scaled: `head` [4] (see `MotionSample`), the driver's sample with the gains
-    of its expression, the head's gain for the sample's turn, and the procedural pose."""
+    """A character's motion at one frame, scaled: `head` [4] (see `MotionSample`), the driver's sample with
+    the gains of its expression, the head's gain for the sample's turn, and the procedural pose.
+    """
 
     head: NDArray[np.float32]
     head_gain: float
@@ -82,7 +83,9 @@ class CharacterMotion:
         )
 
     def _body(self, frame: int, head_gain: float, voice: float, idle: float) -> NDArray[np.float32]:
-        """Return sway and the small nods that go with speech, scaled by body motion and by the head's curve."""
+        """Return sway and the small nods that go with speech, scaled by body motion and by the head's
+        curve.
+        """
         body = (
             self._gain(Channel.BODY_MOTION, frame) / neutral_value(Channel.BODY_MOTION) * min(head_gain, 1.0)
         )

@@ -1,4 +1,6 @@
-"""A character's driving clips as one motion over the scene, without pops where clips start, end, meet or loop."""
+"""A character's driving clips as one motion over the scene, without pops where clips start, end, meet or
+loop.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,8 +1,9 @@
 """Keeping a displacement field from tearing or folding the picture, however strong its parts are.
 
-A backward field d maps p to p + d(p). On a grid with linear interpolation the map is one-to-one in a cell exactly when
-the Jacobian determinant is positive at the cell's four corners, because it is linear between them. Places where it
-falls below LEAST_DETERMINANT are smoothed until it does not; what still remains is scaled down as a whole.
+A backward field d maps p to p + d(p). On a grid with linear interpolation the map is one-to-one in a cell
+exactly when the Jacobian determinant is positive at the cell's four corners, because it is linear between
+them. Places where it falls below LEAST_DETERMINANT are smoothed until it does not; what still remains is
+scaled down as a whole.
 """
 
 import numpy as np
@@ -18,7 +19,9 @@ Field = NDArray[np.float32]
 
 
 def soft_limited(vectors: Field, limit: float) -> Field:
-    """Return vectors [..., 2] compressed smoothly so that none is longer than `limit`; short ones hardly change."""
+    """Return vectors [..., 2] compressed smoothly so that none is longer than `limit`; short ones hardly
+    change.
+    """
     length = np.sqrt((vectors**2).sum(axis=-1, keepdims=True)) + 1e-12
     return np.asarray(vectors * (limit * np.tanh(length / limit) / length), np.float32)
 
@@ -38,7 +41,9 @@ def corner_determinants(field: Field) -> Field:
 
 
 def without_folds(field: Field) -> Field:
-    """Return the field [h, w, 2] (in grid steps) changed as little as it takes for every cell to stay one-to-one."""
+    """Return the field [h, w, 2] (in grid steps) changed as little as it takes for every cell to stay one-
+    to-one.
+    """
     for number in range(ROUNDS):
         determinants = corner_determinants(field)
         if float(determinants.min()) >= LEAST_DETERMINANT:
@@ -60,7 +65,9 @@ def _smoothed_where(field: Field, folded: NDArray[np.bool_], sigma: float) -> Fi
 
 
 def _scaled_to_fit(field: Field) -> Field:
-    """Return the largest of HALVINGS steps of the field that has no folds (nothing moves at 0, so there is one)."""
+    """Return the largest of HALVINGS steps of the field that has no folds (nothing moves at 0, so there is
+    one).
+    """
     low, high = 0.0, 1.0
     for _ in range(HALVINGS):
         middle = (low + high) / 2

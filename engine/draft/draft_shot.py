@@ -1,4 +1,6 @@
-"""A scene prepared for the draft renderer: every frame can be drawn, in any order, with no network and no weights."""
+"""A scene prepared for the draft renderer: every frame can be drawn, in any order, with no network and no
+weights.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +17,8 @@ from engine.draft.driving_motion import DrivingMotion
 from engine.draft.face_features import FaceFeatures, PixelBox, find_features
 from engine.draft.face_field import PlacedFace
 from engine.draft.face_frame import pose_of
+from engine.draft.mouth_paint import mouth_colours
+from engine.draft.mouth_seam import seam_of
 from engine.draft.plate_fit import FittedPlate, fit_plate
 from engine.draft.region_window import RegionWindow
 from engine.draft.shot_painter import MovingFace, paint_frame
@@ -27,7 +31,9 @@ Picture = NDArray[np.uint8]
 
 
 class DraftShot:
-    """A prepared scene. `picture` depends on the request and the frame only; it may be called from several threads."""
+    """A prepared scene. `picture` depends on the request and the frame only; it may be called from several
+    threads.
+    """
 
     def __init__(
         self,
@@ -58,6 +64,7 @@ class DraftShot:
         check = _checker(should_stop)
         on_progress("Reading the still", 0.0)
         still = read_still(request.plate.path)
+        plate = fit_plate(still, request.width, request.height)
         clips = [clip for character in request.characters for clip in character.driving]
         parts = driver_parts(clips)
         motions = _analysed(list(dict.fromkeys(parts.values())), cache_directory, on_progress, check)
@@ -69,14 +76,14 @@ class DraftShot:
                 character.driving, lambda clip: motions[parts[clip]], request.frame_rate, request.frame_count
             )
             motion = CharacterMotion(request, character, clip_motion)
-            characters.append(_PreparedCharacter(character, motion, _features(still, character.region)))
+            characters.append(_PreparedCharacter(character, motion, still, plate))
         on_progress("Ready", 1.0)
         warnings = tuple(line for part, motion in motions.items() for line in _lost_lines(part, motion))
-        plate = fit_plate(still, request.width, request.height)
         return cls(request, plate, tuple(characters), tuple(dict.fromkeys(warnings)))
 
     def picture(self, frame: int) -> Picture:
-        """Return a project frame as uint8 [height, width, 3] BGR, or [height, width, 4] BGRA for a plate with alpha.
+        """Return a project frame as uint8 [height, width, 3] BGR, or [height, width, 4] BGRA for a plate
+        with alpha.
 
         Raises ValueError for a frame outside the scene.
         """
@@ -94,18 +101,31 @@ class DraftShot:
                 for index, other in enumerate(regions)
                 if index != number and not region.is_on(other) and not other.is_on(region)
             )
-            pose = pose_of(character.features, region.box)
-            moving.append(MovingFace(face=PlacedFace(pose=pose, region=region, others=others), motion=motion))
+            face = PlacedFace(
+                pose=pose_of(character.features, region.box),
+                region=region,
+                others=others,
+                plate=self._plate.area,
+                seam=character.seam,
+                is_frontal=character.features.eyes_found,
+                colours=character.colours,
+            )
+            moving.append(MovingFace(face=face, motion=motion))
         return paint_frame(self._plate.picture, moving)
 
 
 class _PreparedCharacter:
     """A character with its motion and where its features are inside its region."""
 
-    def __init__(self, character: CharacterInput, motion: CharacterMotion, features: FaceFeatures) -> None:
+    def __init__(
+        self, character: CharacterInput, motion: CharacterMotion, still: StillPicture, plate: FittedPlate
+    ) -> None:
         self._region = character.region
         self.motion = motion
-        self.features = features
+        self.features = _features(still, character.region)
+        self.seam = seam_of(self.features)
+        first = plate.pixel_box(character.region.keys[0].box)
+        self.colours = mouth_colours(plate.picture[..., :3], pose_of(self.features, first))
 
     def region_at(self, plate: FittedPlate, frame: int) -> RegionWindow:
         """Return the region at a frame in pixels of the result."""
@@ -144,8 +164,9 @@ def _analysed(
 
 
 def _lost_lines(part: DriverPart, motion: DrivingMotion) -> list[str]:
+    face = "the face" if part.face_index == 0 else f"face {part.face_index + 1}"
     return [
-        f"{part.path.name}: the face is lost from {start_s:.1f} s to {end_s:.1f} s; bridged."
+        f"{part.path.name}: {face} is lost from {start_s:.1f} s to {end_s:.1f} s; bridged."
         for start_s, end_s in motion.lost_s
     ]
 

@@ -1,7 +1,7 @@
 """Which parts of which driving videos a scene needs analysed.
 
-A short video is analysed whole, so that trimming a clip neither costs a new analysis nor changes the neutral frame. Of
-a long one the parts in use are analysed, rounded outwards, those close together as one.
+A short video is analysed whole, so that trimming a clip neither costs a new analysis nor changes the
+neutral frame. Of a long one the parts in use are analysed, rounded outwards, those close together as one.
 """
 
 import math

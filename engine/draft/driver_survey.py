@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from engine.draft.face_detection import FaceBox, find_faces
 from engine.draft.face_features import FaceFeatures, PixelBox, find_features
 from engine.draft.face_tracking import find_nearby, pixel_box
-from engine.draft.neutral_frame import Calmness, calmest, measure_calmness
+from engine.draft.neutral_frame import calmest, measure_calmness
 from engine.media.opencv import cv2
 from engine.media.video_reader import VideoReader
 from engine.protocol.errors import ErrorCode, UserError
 
 Picture = NDArray[np.uint8]
 
-LOOKS = 3
 MOST_LOOKS = 12
-CANDIDATES = 20
+LOOK_SIDE_PX = 512
+CANDIDATES = 16
 LARGEST_FACE_PX = 240.0
 
 
@@ -95,15 +95,17 @@ def _same_place(frame: Picture, face_index: int) -> PixelBox | None:
 def _find_driver(
     reader: VideoReader, path: Path, times: list[Fraction], face_index: int, check: Callable[[], None]
 ) -> tuple[Fraction, Picture, FaceBox]:
-    """Look at a few frames; take the first that shows the usual number of faces and the wanted one."""
+    """Look at a few frames until two agree on the number of faces; of those with the usual number take the
+    surest.
+    """
     looks: list[tuple[Fraction, Picture, tuple[FaceBox, ...]]] = []
     for number in _spread_order(len(times), MOST_LOOKS):
         check()
         frame = reader.frame_at(times[number])
-        looks.append((times[number], frame, find_faces(frame)))
-        if len(looks) >= LOOKS and any(len(faces) > face_index for _, _, faces in looks):
+        looks.append((times[number], frame, find_faces(frame, LOOK_SIDE_PX)))
+        counts = [len(faces) for _, _, faces in looks if len(faces) > face_index]
+        if len(counts) > len(set(counts)):
             break
-    counts = [len(faces) for _, _, faces in looks if len(faces) > face_index]
     if not counts:
         raise _no_face(path, face_index, max(len(faces) for _, _, faces in looks))
     usual = max(sorted(set(counts)), key=counts.count)
@@ -142,24 +144,35 @@ def _calmest_frame(
     """Measure candidates from the seen frame outwards, so that the right face is kept among several."""
     seen_s, seen_frame, seen_box = seen
     numbers = sorted({round(share) for share in np.linspace(0, len(times) - 1, CANDIDATES)})
-    later = [number for number in numbers if times[number] > seen_s]
-    earlier = [number for number in reversed(numbers) if times[number] < seen_s]
-    found: dict[Fraction, tuple[Calmness, Picture, PixelBox]] = {}
-    following = shrunken(reader.frame_at(times[min(times.index(seen_s) + 1, len(times) - 1)]), shrink)
+    frames = _with_following(reader, times, [*numbers, times.index(seen_s)], shrink)
+    order = [*sorted(number for number in numbers if times[number] > seen_s)]
+    order += sorted((number for number in numbers if times[number] < seen_s), reverse=True)
     features = find_features(seen_frame, seen_box)
-    found[seen_s] = (measure_calmness(seen_frame, following, seen_box, features), seen_frame, seen_box)
-    for side in (later, earlier):
-        box = seen_box
-        for number in side:
-            check()
-            frame = shrunken(reader.frame_at(times[number]), shrink)
-            near = find_nearby(frame, box)
-            if near is None:
-                continue
-            box = near
-            following = shrunken(reader.frame_at(times[min(number + 1, len(times) - 1)]), shrink)
-            measured = measure_calmness(frame, following, box, find_features(frame, box))
-            found[times[number]] = (measured, frame, box)
+    first = measure_calmness(*frames[times.index(seen_s)], seen_box, features)
+    found = {seen_s: (first, seen_frame, seen_box)}
+    box = seen_box
+    for number in order:
+        check()
+        if number == next((one for one in order if times[one] < seen_s), None):
+            box = seen_box
+        frame, following = frames[number]
+        near = find_nearby(frame, box)
+        if near is None:
+            continue
+        box = near
+        measured = measure_calmness(frame, following, box, find_features(frame, box))
+        found[times[number]] = (measured, frame, box)
     ordered = sorted(found)
     best = ordered[calmest([found[time_s][0] for time_s in ordered])]
     return best, found[best][1], found[best][2]
+
+
+def _with_following(
+    reader: VideoReader, times: list[Fraction], numbers: list[int], shrink: float
+) -> dict[int, tuple[Picture, Picture]]:
+    """Return frames and the ones after them (the last frame stands for its own), read in one pass."""
+    last = len(times) - 1
+    wanted = sorted({number for one in numbers for number in (one, min(one + 1, last))})
+    read = reader.frames([times[number] for number in wanted])
+    pictures = {number: shrunken(frame, shrink) for number, frame in zip(wanted, read, strict=True)}
+    return {number: (pictures[number], pictures[min(number + 1, last)]) for number in numbers}

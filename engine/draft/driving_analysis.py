@@ -13,8 +13,10 @@ from engine.draft.driving_motion import DrivingMotion
 from engine.draft.face_frame import HEAD_PIVOT, Pose, apply, compose, invert, pose_of
 from engine.draft.face_tracking import FaceTracker, TrackedFace
 from engine.draft.head_turn import fit_turn, turn_basis, turn_field
+from engine.draft.lip_following import with_lips_followed
 from engine.draft.motion_smoothing import bridge, lost_spans, smooth_over_time
-from engine.draft.mouth_observation import cut_mouth
+from engine.draft.mouth_observation import WINDOW, MouthObserver, cut_mouth, skin_colour
+from engine.draft.mouth_seam import seam_of, seam_of_gap
 from engine.draft.residual_flow import GRID, FlowToNeutral
 from engine.media.video_reader import VideoReader
 
@@ -24,7 +26,9 @@ LIKENESS_FULL, LIKENESS_NOTHING = 0.45, 0.15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverPart:
-    """What is analysed: a face of a video between two source times (end exclusive), and its neutral time if chosen."""
+    """What is analysed: a face of a video between two source times (end exclusive), and its neutral time if
+    chosen.
+    """
 
     path: Path
     content_hash: str
@@ -43,6 +47,7 @@ class _FrameMotion:
     flow: NDArray[np.float16]
     confidence: NDArray[np.float16]
     mouth_bgr: NDArray[np.uint8]
+    mouth_inside: NDArray[np.uint8]
 
 
 def analyse_driver(
@@ -78,9 +83,15 @@ class _Measurement:
         self._survey = survey
         self._pose = pose_of(survey.neutral_features, survey.neutral_box)
         self._tracker = FaceTracker(survey.neutral, self._pose)
-        self._flow = FlowToNeutral(self._tracker.neutral_grey)
+        self._flow = FlowToNeutral(self._tracker.neutral_crop)
+        self._mouth = MouthObserver(self._tracker.neutral_crop)
         y, x = ((np.mgrid[0:GRID, 0:GRID] + 0.5) / GRID).astype(np.float32)
         self._basis = turn_basis(x, y)
+        self._seam = (
+            seam_of_gap(self._mouth.neutral_gap(), (WINDOW[0], WINDOW[2]))
+            if self._mouth.neutral_is_open
+            else seam_of(survey.neutral_features)
+        )
         self._frames: list[_FrameMotion | None] = []
 
     def run(
@@ -131,13 +142,18 @@ class _Measurement:
         turn = fit_turn(residual)
         span = LIKENESS_FULL - LIKENESS_NOTHING
         trust = float(np.clip((face.likeness - LIKENESS_NOTHING) / span, 0.0, 1.0))
-        flow = trust * (residual.flow - turn_field(self._basis, turn))
+        inside = self._mouth.inside(face.crop_bgr, residual.explained_bgr)
+        flow = residual.flow
+        if not self._mouth.neutral_is_open:
+            flow = with_lips_followed(flow, inside, self._seam)
+        flow = trust * (flow - turn_field(self._basis, turn))
         return _FrameMotion(
             head=head_numbers(self._pose, face.pose),
             turn=trust * turn,
             flow=flow.astype(np.float16),
             confidence=(trust * residual.confidence + 0.02).astype(np.float16),
             mouth_bgr=cut_mouth(face.crop_bgr),
+            mouth_inside=inside,
         )
 
     def motion(self, times: list[Fraction]) -> DrivingMotion:
@@ -152,13 +168,18 @@ class _Measurement:
         flow = bridge(np.stack([frame.flow for frame in found]), known, len(times))
         trust = bridge(np.stack([frame.confidence for frame in found]), known, len(times))
         mouth = bridge(np.stack([frame.mouth_bgr for frame in found]), known, len(times))
+        inside = bridge(np.stack([frame.mouth_inside for frame in found]), known, len(times))
+        inside = smooth_over_time(inside, None, 0.022 / step_s)
         return DrivingMotion(
             times_s=seconds,
             head=smooth_over_time(head, None, 0.035 / step_s).astype(np.float32),
             turn=smooth_over_time(turn, None, 0.045 / step_s).astype(np.float32),
             flow=smooth_over_time(flow, trust[..., None], 0.022 / step_s).astype(np.float16),
-            mouth_bgr=mouth,
-            mouth_inside=np.zeros(mouth.shape[:3], np.uint8),
+            mouth_bgr=mouth.astype(np.uint8),
+            mouth_inside=np.rint(inside).astype(np.uint8),
+            neutral_gap=self._mouth.neutral_gap(),
+            skin_bgr=skin_colour(self._tracker.neutral_crop),
+            seam=self._seam.numbers(),
             neutral_s=float(self._survey.neutral_s),
             lost_s=lost_spans(lost, seconds, step_s),
         )

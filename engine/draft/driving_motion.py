@@ -12,9 +12,12 @@ HEAD_NUMBERS = 4
 class MotionSample:
     """A driver's motion at one instant, relative to its neutral frame.
 
-    `head` [4]: roll in radians, logarithm of the scale, travel across and along in shares of the face frame.
-    `turn` [8]: see `head_turn`. `flow` [grid, grid, 2]: what remains, backward, in shares of the face frame.
-    `mouth_bgr` [h, w, 3] and `mouth_inside` [h, w] from 0 to 1: the driver's mouth and which of it is its inside.
+    `head` [4]: roll in radians, logarithm of the scale, travel across and along in shares of the face
+    frame. `turn` [8]: see `head_turn`. `flow` [grid, grid, 2]: what remains, backward, in shares of the
+    face frame. `mouth_bgr` [h, w, 3] and `mouth_inside` [h, w] from 0 to 1: the driver's mouth and which of
+    it is its inside. `neutral_gap` [2, w]: how far the neutral mouth itself is open, see
+    `mouth_observation`. `skin_bgr` [3]: the skin around the mouth. `seam` [4]: where the lips meet, see
+    `mouth_seam`.
     """
 
     head: NDArray[np.float32]
@@ -22,6 +25,9 @@ class MotionSample:
     flow: NDArray[np.float32]
     mouth_bgr: NDArray[np.float32]
     mouth_inside: NDArray[np.float32]
+    neutral_gap: NDArray[np.float32]
+    skin_bgr: NDArray[np.float32]
+    seam: NDArray[np.float32]
 
     def mixed_with(self, other: "MotionSample", share: float) -> "MotionSample":
         """Return this motion with `share` of the other's (0: this one, 1: the other)."""
@@ -32,6 +38,9 @@ class MotionSample:
             flow=own * self.flow + share * other.flow,
             mouth_bgr=own * self.mouth_bgr + share * other.mouth_bgr,
             mouth_inside=own * self.mouth_inside + share * other.mouth_inside,
+            neutral_gap=own * self.neutral_gap + share * other.neutral_gap,
+            skin_bgr=own * self.skin_bgr + share * other.skin_bgr,
+            seam=own * self.seam + share * other.seam,
         )
 
     def scaled(self, *, head: float, expression: float) -> "MotionSample":
@@ -42,6 +51,9 @@ class MotionSample:
             flow=expression * self.flow,
             mouth_bgr=self.mouth_bgr,
             mouth_inside=expression * self.mouth_inside,
+            neutral_gap=expression * self.neutral_gap,
+            skin_bgr=self.skin_bgr,
+            seam=self.seam,
         )
 
 
@@ -58,6 +70,9 @@ class DrivingMotion:
     flow: NDArray[np.float16]
     mouth_bgr: NDArray[np.uint8]
     mouth_inside: NDArray[np.uint8]
+    neutral_gap: NDArray[np.float32]
+    skin_bgr: NDArray[np.float32]
+    seam: NDArray[np.float32]
     neutral_s: float
     lost_s: tuple[tuple[float, float], ...]
 
@@ -78,4 +93,7 @@ class DrivingMotion:
             flow=self.flow[number].astype(np.float32),
             mouth_bgr=self.mouth_bgr[number].astype(np.float32),
             mouth_inside=self.mouth_inside[number].astype(np.float32) / 255.0,
+            neutral_gap=self.neutral_gap,
+            skin_bgr=self.skin_bgr,
+            seam=self.seam,
         )

@@ -1,4 +1,6 @@
-"""Cutting the face frame out of a picture, and the masks that say where in it the stable parts of a face are."""
+"""Cutting the face frame out of a picture, and the masks that say where in it the stable parts of a face
+are.
+"""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -4,6 +4,8 @@ Method: Viola and Jones, 2001 (doi:10.1109/CVPR.2001.990517), with the cascades 
 """
 
 import math
+import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +27,9 @@ SMALLEST_PICTURE_PX = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaceBox:
-    """A face: left, top, width and height as shares of the picture, confidence from 0 to 1, and how it is turned."""
+    """A face: left, top, width and height as shares of the picture, confidence from 0 to 1, and how it is
+    turned.
+    """
 
     x: float
     y: float
@@ -37,7 +41,9 @@ class FaceBox:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Candidate:
-    """One cascade's answer in pixels of the working picture; `strength` from 0 to 1 is comparable between cascades."""
+    """One cascade's answer in pixels of the working picture; `strength` from 0 to 1 is comparable between
+    cascades.
+    """
 
     x: float
     y: float
@@ -63,25 +69,40 @@ _CASCADES = {
 _EYES_FOUND, _EYES_MISSING = 0.3, -0.25
 
 
+_loaded = threading.local()
+
+
 def load_cascade(name: str) -> cv2.CascadeClassifier:
-    """Return a fresh classifier (one may not be shared between threads). `name` as in its file's name."""
-    return cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / f"haarcascade_{name}.xml"))
+    """Return this thread's classifier (one may not be shared between threads). `name` as in its file's
+    name.
+    """
+    cascade: cv2.CascadeClassifier | None = getattr(_loaded, name, None)
+    if cascade is None:
+        folder = Path(sys.modules["cv2"].data.haarcascades)
+        cascade = cv2.CascadeClassifier(str(folder / f"haarcascade_{name}.xml"))
+        setattr(_loaded, name, cascade)
+    return cascade
 
 
-def find_faces(picture_bgr: NDArray[np.uint8]) -> tuple[FaceBox, ...]:
-    """Return the faces in a BGR picture [height, width, 3], from left to right; an empty tuple when there are none."""
+def find_faces(picture_bgr: NDArray[np.uint8], working_side_px: int = WORKING_SIDE_PX) -> tuple[FaceBox, ...]:
+    """Return the faces in a BGR picture [height, width, 3], from left to right; an empty tuple when there
+    are none.
+
+    `working_side_px` is the longer side of the scaled picture that is searched: smaller is faster, and
+    misses small faces.
+    """
     height, width = picture_bgr.shape[:2]
     if min(height, width) < SMALLEST_PICTURE_PX:
         return ()
-    grey = _working_picture(picture_bgr)
+    grey = _working_picture(picture_bgr, working_side_px)
     faces = [_face(group, grey) for group in _grouped(list(_candidates(grey)))]
     kept = _without_overlaps([face for face in faces if face.confidence >= ACCEPTED_CONFIDENCE])
     return tuple(sorted(kept, key=lambda face: face.x + face.width / 2))
 
 
-def _working_picture(picture_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _working_picture(picture_bgr: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
     height, width = picture_bgr.shape[:2]
-    scale = WORKING_SIDE_PX / max(height, width)
+    scale = side_px / max(height, width)
     size = (max(24, round(width * scale)), max(24, round(height * scale)))
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     grey = cv2.resize(cv2.cvtColor(picture_bgr, cv2.COLOR_BGR2GRAY), size, interpolation=interpolation)
@@ -159,13 +180,17 @@ def _eye_evidence(grey: NDArray[np.uint8], x: float, y: float, side: float) -> f
     upper = grey[top : round(y + 0.6 * side), left : round(x + side)]
     if upper.size == 0 or float(upper.std()) < FLATTEST_CONTRAST:
         return -10.0
-    upper = cv2.resize(upper, (160, max(8, round(160 * upper.shape[0] / upper.shape[1]))))
-    eyes = load_cascade("eye").detectMultiScale(upper, scaleFactor=1.08, minNeighbors=3, minSize=(22, 22))
+    size = (160, max(8, round(160 * upper.shape[0] / upper.shape[1])))
+    eyes = load_cascade("eye").detectMultiScale(
+        cv2.resize(upper, size), scaleFactor=1.08, minNeighbors=3, minSize=(22, 22)
+    )
     return _EYES_FOUND * min(len(eyes), 2) if len(eyes) else _EYES_MISSING
 
 
 def _without_overlaps(faces: list[FaceBox]) -> list[FaceBox]:
-    """Keep the most confident of faces that cover each other, and drop specks beside a face many times their size."""
+    """Keep the most confident of faces that cover each other, and drop specks beside a face many times
+    their size.
+    """
     kept: list[FaceBox] = []
     for face in sorted(faces, key=lambda found: -found.confidence):
         if all(_covered(face, other) < 0.35 for other in kept):

@@ -1,7 +1,7 @@
 """Where the eyes and the mouth are inside a face box, and the pose that carries one face onto another.
 
-The eyes come from OpenCV's eye cascade, the mouth from the dark line between the lips; what is not found is put where
-it is on the average face.
+The eyes come from OpenCV's eye cascade, the mouth from the dark line between the lips; what is not found is
+put where it is on the average face.
 """
 
 import math
@@ -18,6 +18,7 @@ AVERAGE_EYE = (0.315, 0.40)
 AVERAGE_MOUTH = (0.5, 0.795)
 EYE_REACH = 0.11
 MOUTH_REACH = 0.10
+USUAL_HALF_WIDTH = 0.18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +32,25 @@ class PixelBox:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MouthLine:
+    """The line between the lips, in shares of the face box: half its width, and how much lower than its
+    middle it is at the corners: `bend` at both, `tilt` at the right one (and as much higher at the left
+    one).
+    """
+
+    half_width: float
+    bend: float
+    tilt: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FaceFeatures:
     """Eye and mouth centres in shares of the face box; which of them were found rather than assumed."""
 
     left_eye: tuple[float, float]
     right_eye: tuple[float, float]
     mouth: tuple[float, float]
+    mouth_line: MouthLine
     eyes_found: bool
     mouth_found: bool
 
@@ -45,6 +59,7 @@ AVERAGE_FEATURES = FaceFeatures(
     left_eye=AVERAGE_EYE,
     right_eye=(1.0 - AVERAGE_EYE[0], AVERAGE_EYE[1]),
     mouth=AVERAGE_MOUTH,
+    mouth_line=MouthLine(half_width=USUAL_HALF_WIDTH, bend=0.0, tilt=0.0),
     eyes_found=False,
     mouth_found=False,
 )
@@ -55,16 +70,18 @@ def find_features(picture_bgr: NDArray[np.uint8], box: PixelBox) -> FaceFeatures
     patch = _patch(picture_bgr, box)
     if patch is None:
         return AVERAGE_FEATURES
-    eyes = _find_eyes(cv2.cvtColor(patch, cv2.COLOR_BGR2GRAY))
+    eyes = _find_eyes(np.asarray(cv2.cvtColor(patch, cv2.COLOR_BGR2GRAY), np.uint8))
     left, right = eyes or (AVERAGE_FEATURES.left_eye, AVERAGE_FEATURES.right_eye)
     guess = _mouth_below(left, right)
-    mouth = _find_mouth(patch, guess, math.atan2(right[1] - left[1], right[0] - left[0]))
+    found = _find_mouth(patch, guess, math.atan2(right[1] - left[1], right[0] - left[0]))
+    mouth, line = found or (guess, AVERAGE_FEATURES.mouth_line)
     return FaceFeatures(
         left_eye=left,
         right_eye=right,
-        mouth=mouth or guess,
+        mouth=mouth,
+        mouth_line=line,
         eyes_found=eyes is not None,
-        mouth_found=mouth is not None,
+        mouth_found=found is not None,
     )
 
 
@@ -112,7 +129,9 @@ def _nearest_mean(found: list[tuple[float, float]], usual: tuple[float, float]) 
 
 
 def _mouth_below(left: tuple[float, float], right: tuple[float, float]) -> tuple[float, float]:
-    """Return where the mouth is expected under these eyes: about one eye distance below them, at right angles."""
+    """Return where the mouth is expected under these eyes: about one eye distance below them, at right
+    angles.
+    """
     middle = ((left[0] + right[0]) / 2, (left[1] + right[1]) / 2)
     across = (right[0] - left[0], right[1] - left[1])
     reach = (AVERAGE_MOUTH[1] - AVERAGE_EYE[1]) / (1.0 - 2 * AVERAGE_EYE[0])
@@ -121,20 +140,18 @@ def _mouth_below(left: tuple[float, float], right: tuple[float, float]) -> tuple
 
 def _find_mouth(
     patch: NDArray[np.uint8], guess: tuple[float, float], roll: float
-) -> tuple[float, float] | None:
-    """Return the middle of the dark line between the lips near `guess`, or None when there is no such line."""
+) -> tuple[tuple[float, float], MouthLine] | None:
+    """Return the middle of the dark line between the lips near `guess` and its course, or None without such
+    a line.
+    """
     centre = (guess[0] * PATCH_PX, guess[1] * PATCH_PX)
     turn = cv2.getRotationMatrix2D(centre, math.degrees(roll), 1.0)
     level = cv2.warpAffine(patch, turn, (PATCH_PX, PATCH_PX), borderMode=cv2.BORDER_REPLICATE)
-    half_width, half_height = 0.13 * PATCH_PX, MOUTH_REACH * PATCH_PX
-    lab = cv2.cvtColor(level, cv2.COLOR_BGR2LAB).astype(np.float32)
-    smooth = cv2.GaussianBlur(lab, (0, 0), sigmaX=5.0, sigmaY=1.2)
-    darkness = cv2.GaussianBlur(smooth[..., 0], (0, 0), sigmaX=1, sigmaY=5.0) - smooth[..., 0]
-    wide = cv2.GaussianBlur(lab[..., 1], (0, 0), 14.0)
-    redness = cv2.GaussianBlur(lab[..., 1], (0, 0), sigmaX=6.0, sigmaY=4.0) - wide
+    darkness, redness = _lip_evidence(np.asarray(level, np.uint8))
     score = darkness + 0.8 * redness
-    rows = np.arange(PATCH_PX)
+    half_width, half_height = 0.13 * PATCH_PX, MOUTH_REACH * PATCH_PX
     columns = slice(max(0, round(centre[0] - half_width)), round(centre[0] + half_width))
+    rows = np.arange(PATCH_PX)
     profile = score[:, columns].mean(axis=1) - 6.0 * ((rows - centre[1]) / half_height) ** 2
     top, bottom = max(0, round(centre[1] - half_height)), min(PATCH_PX - 1, round(centre[1] + half_height))
     if bottom - top < 6:
@@ -142,5 +159,74 @@ def _find_mouth(
     row = top + int(np.argmax(profile[top:bottom]))
     if float(score[row, columns].mean()) < 2.0:
         return None
-    offset = (row - centre[1]) / PATCH_PX
-    return (guess[0] - offset * math.sin(roll), guess[1] + offset * math.cos(roll))
+    line, height, shift = _mouth_line(darkness, score, centre[0], row)
+    offset = (height - centre[1]) / PATCH_PX
+    cosine, sine = math.cos(roll), math.sin(roll)
+    return (guess[0] + shift * cosine - offset * sine, guess[1] + shift * sine + offset * cosine), line
+
+
+def _lip_evidence(level: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return how much darker than above and below, and how much redder than around, each place is."""
+    lab = cv2.cvtColor(level, cv2.COLOR_BGR2LAB).astype(np.float32)
+    light = cv2.GaussianBlur(lab[..., 0], (0, 0), sigmaX=5.0, sigmaY=1.2)
+    darkness = cv2.GaussianBlur(light, (0, 0), sigmaX=1, sigmaY=5.0) - light
+    wide = cv2.GaussianBlur(lab[..., 1], (0, 0), 14.0)
+    redness = cv2.GaussianBlur(lab[..., 1], (0, 0), sigmaX=6.0, sigmaY=4.0) - wide
+    return np.asarray(darkness, np.float32), np.asarray(redness, np.float32)
+
+
+def _mouth_line(
+    darkness: NDArray[np.float32], score: NDArray[np.float32], middle: float, row: int
+) -> tuple[MouthLine, float, float]:
+    """Return the bent and tilted line of most darkness through about (`middle`, `row`), its row in the
+    middle, and how far its middle is to the right of `middle` (share of the box).
+    """
+    reach = USUAL_HALF_WIDTH * PATCH_PX
+    across = np.linspace(-1.0, 1.0, 41, dtype=np.float32)
+    bends, tilts, shifts = (
+        grid.reshape(-1, 1)
+        for grid in np.meshgrid(np.linspace(-0.055, 0.03, 18), np.linspace(-0.03, 0.03, 7), np.arange(-4, 5))
+    )
+    rows = row + shifts + PATCH_PX * (bends * across**2 + tilts * across)
+    columns = np.broadcast_to(middle + reach * across, rows.shape)
+    sampled = cv2.remap(
+        darkness, columns.astype(np.float32), rows.astype(np.float32), cv2.INTER_LINEAR, borderValue=0
+    )
+    value = sampled.mean(axis=1) - 40.0 * np.abs(tilts[:, 0]) - 12.0 * np.abs(bends[:, 0] + 0.005)
+    best = int(np.argmax(value))
+    height = row + float(shifts[best, 0])
+    bend, tilt = float(bends[best, 0]), float(tilts[best, 0])
+    half_width, shift = _extent(score, middle, height, bend, tilt)
+    share = half_width / USUAL_HALF_WIDTH
+    return MouthLine(half_width=half_width, bend=bend * share**2, tilt=tilt * share), height, shift
+
+
+def _extent(
+    score: NDArray[np.float32], middle: float, row: float, bend: float, tilt: float
+) -> tuple[float, float]:
+    """Return half the mouth's width and how far its middle is beside `middle`, where the lips' darkness and
+    red end.
+    """
+    across = np.linspace(-2.0, 2.0, 121, dtype=np.float32)
+    columns = middle + USUAL_HALF_WIDTH * PATCH_PX * across
+    rows = row + PATCH_PX * (bend * np.clip(across, -1.2, 1.2) ** 2 + tilt * across)
+    spread = np.arange(-2, 3, dtype=np.float32)[:, None]
+    around = cv2.remap(
+        score,
+        np.broadcast_to(columns, (5, 121)).astype(np.float32),
+        (rows + spread).astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderValue=0,
+    )
+    total = np.concatenate([[0.0], np.cumsum(np.clip(around.max(axis=0), 0.0, 12.0))])
+    best, found = -np.inf, (30, 0)
+    for half in range(18, 40):
+        for shift in range(-10, 11):
+            left, right = 60 + shift - half, 61 + shift + half
+            inside = (total[right] - total[left]) / (right - left)
+            outside = (total[left] - total[left - 8] + total[right + 8] - total[right]) / 16
+            value = inside - 1.3 * outside - 0.04 * abs(shift)
+            if value > best:
+                best, found = value, (half, shift)
+    step = USUAL_HALF_WIDTH / 30.0
+    return 0.25 * USUAL_HALF_WIDTH + 0.75 * step * found[0], 0.8 * step * found[1]

@@ -8,9 +8,12 @@ from numpy.typing import NDArray
 from engine.draft.channel_windows import channel_gain
 from engine.draft.character_motion import FaceMotion
 from engine.draft.displacement_limit import soft_limited
+from engine.draft.face_features import PixelBox
 from engine.draft.face_frame import HEAD_PIVOT, Pose, apply, invert
 from engine.draft.head_turn import turn_basis, turn_field
-from engine.draft.procedural_face import procedural_field
+from engine.draft.mouth_paint import MouthColours
+from engine.draft.mouth_seam import MouthSeam, laid_over
+from engine.draft.procedural_face import LipGap, jaw_field, lid_field, lip_gap
 from engine.draft.region_window import RegionWindow
 from engine.draft.residual_flow import GRID
 from engine.media.opencv import cv2
@@ -23,25 +26,34 @@ LARGEST_SCALE = 0.22
 LARGEST_TRAVEL = 0.15
 LARGEST_TURN = 0.07
 LARGEST_EXPRESSION = 0.10
+UNSURE_SHARE = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacedFace:
-    """A face on the plate at one frame: pose (face frame to pixels), its own region and those it keeps off from."""
+    """A face at one frame: pose (face frame to pixels), its own region and those it keeps off from, where
+    the plate lies in the result, and the still's mouth.
+    """
 
     pose: Pose
     region: RegionWindow
     others: tuple[RegionWindow, ...]
+    plate: PixelBox
+    seam: MouthSeam
+    is_frontal: bool
+    colours: MouthColours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaceField:
-    """`moved` [h, w, 2]: the displacement in pixels. `face_x`, `face_y` [h, w]: each point in the face frame after the
-    head and the driver have moved it, before jaw and lids have."""
+    """`moved` [h, w, 2]: the displacement in pixels. `driver_at` [h, w, 2]: each point in the driver's face
+    frame, that is after the head has moved it. `jaw_at` [h, w, 2]: the same after the driver has moved
+    it as well.
+    """
 
     moved: Field
-    face_x: Plane
-    face_y: Plane
+    driver_at: Field
+    jaw_at: Field
 
 
 def head_limited(head: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -61,19 +73,45 @@ def face_field(x: Plane, y: Plane, face: PlacedFace, motion: FaceMotion) -> Face
     to_face = invert(face.pose).astype(np.float32)
     here_x, here_y = x + moved[..., 0], y + moved[..., 1]
     face_x, face_y = _carried(to_face, here_x, here_y)
+    driver_x, driver_y = face_x, face_y
     local = np.zeros_like(moved)
     weight = face.region.face_weight(here_x, here_y) * np.minimum(head_weight * 4.0, 1.0)
     if motion.sample is not None:
         turn = turn_field(turn_basis(face_x, face_y), motion.head_gain * motion.sample.turn)
-        local += soft_limited(turn, LARGEST_TURN) * head_weight[..., None]
+        reach = 1.0 if face.is_frontal else UNSURE_SHARE
+        local += soft_limited(turn, reach * LARGEST_TURN) * head_weight[..., None]
         flow = motion.sample.flow * channel_gain(motion.gains)[..., None]
-        local += _sampled(soft_limited(flow, LARGEST_EXPRESSION), face_x, face_y) * weight[..., None]
-    inner_x, inner_y = face_x + local[..., 0], face_y + local[..., 1]
-    if not motion.pose.is_still:
-        across, along = procedural_field(inner_x, inner_y, motion.pose)
-        local = local + np.stack([across, along], axis=-1) * weight[..., None]
+        driver = MouthSeam.from_numbers(motion.sample.seam)
+        driver_x, driver_y, ratio = laid_over(face_x, face_y, face.seam, driver)
+        carried = _sampled(soft_limited(flow, reach * LARGEST_EXPRESSION), driver_x, driver_y)
+        carried[..., 0] *= ratio
+        local += carried * weight[..., None]
+    driver_at = np.stack([driver_x, driver_y], axis=-1)
+    jaw_at = np.stack([face_x, face_y], axis=-1) + local
+    local = local + _made_field(jaw_at, face, motion) * weight[..., None]
     moved = moved + local @ face.pose[:, :2].T.astype(np.float32)
-    return FaceField(moved=moved.astype(np.float32), face_x=inner_x, face_y=inner_y)
+    moved *= np.stack(face.region.border_fade(x, y, face.plate), axis=-1)
+    return FaceField(
+        moved=np.asarray(moved, np.float32), driver_at=driver_at, jaw_at=np.asarray(jaw_at, np.float32)
+    )
+
+
+def gap_at(x: Plane, face: PlacedFace, motion: FaceMotion) -> LipGap:
+    """Return the gap between the lips at `x` of the face frame."""
+    neutral = None if motion.sample is None else motion.gains.mouth * motion.sample.neutral_gap
+    driver = face.seam if motion.sample is None else MouthSeam.from_numbers(motion.sample.seam)
+    return lip_gap(x, motion.pose, neutral, face.seam, driver)
+
+
+def _made_field(at: Field, face: PlacedFace, motion: FaceMotion) -> Field:
+    """Return what jaw, lips and lids add, in the face frame."""
+    made = np.zeros_like(at)
+    gap = gap_at(at[..., 0], face, motion)
+    if not gap.is_closed or abs(motion.pose.spread) > 1e-4:
+        made = np.stack(jaw_field(at[..., 0], at[..., 1], gap, face.seam.middle, motion.pose.spread), axis=-1)
+    if motion.pose.blink > 1e-4:
+        made[..., 1] += lid_field(at[..., 0], at[..., 1], motion.pose.blink)
+    return made
 
 
 def _head_field(x: Plane, y: Plane, pose: Pose, head: NDArray[np.float32]) -> Field:

@@ -1,7 +1,8 @@
 """The face frame: one set of coordinates in which every face has its eyes and mouth in the same places.
 
-The face frame is the square from 0 to 1 that holds the face box and GROWTH of its size on every side. A pose is a 2x3
-float64 matrix from the face frame to pixels of a picture: roll, a scale across, a scale along the face, a place.
+The face frame is the square from 0 to 1 that holds the face box and GROWTH of its size on every side. A
+pose is a 2x3 float64 matrix from the face frame to pixels of a picture: roll, a scale across, a scale along
+the face, a place.
 """
 
 import math

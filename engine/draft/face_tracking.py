@@ -1,8 +1,8 @@
 """Following one face through a clip: where it is in every frame relative to the neutral frame.
 
-Each frame is registered to the neutral frame itself (pyramidal Lucas-Kanade on corners of the steady parts, a RANSAC
-similarity), starting from the frame before, so errors do not add up however long the clip is. Where that fails the
-frame before is the reference, and a detector near the last place finds the face again.
+Each frame is registered to the neutral frame itself (pyramidal Lucas-Kanade on corners of the steady parts,
+a RANSAC similarity), starting from the frame before, so errors do not add up however long the clip is.
+Where that fails the frame before is the reference, and a detector near the last place finds the face again.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,9 @@ Points = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackedFace:
-    """A frame's face: its pose, its crop (BGR and grey, [CROP_PX, CROP_PX]), and how like the neutral face it is."""
+    """A frame's face: its pose, its crop (BGR and grey, [CROP_PX, CROP_PX]), and how like the neutral face
+    it is.
+    """
 
     pose: Pose
     crop_bgr: NDArray[np.uint8]
@@ -45,7 +47,9 @@ def pixel_box(face: FaceBox, picture: NDArray[np.uint8]) -> PixelBox:
 
 
 def find_nearby(picture_bgr: NDArray[np.uint8], box: PixelBox) -> PixelBox | None:
-    """Return the frontal face closest to `box` within its surroundings, or None. Much faster than a whole search."""
+    """Return the frontal face closest to `box` within its surroundings, or None. Much faster than a whole
+    search.
+    """
     height, width = picture_bgr.shape[:2]
     margin = 0.6 * box.width
     left, top = max(0, int(box.x - margin)), max(0, int(box.y - margin))
@@ -125,7 +129,9 @@ class FaceTracker:
         return self._carried_on(frame_bgr, start)
 
     def _carried_on(self, frame_bgr: NDArray[np.uint8], start: Pose) -> TrackedFace | None:
-        """Register to the last face: for heads turned so far that the neutral face says nothing; not for long."""
+        """Register to the last face: for heads turned so far that the neutral face says nothing; not for
+        long.
+        """
         if self._last is None or self._blind_run >= LONGEST_BLIND_RUN:
             return None
         grey = self._last.crop_grey
@@ -196,12 +202,20 @@ def _followed_points(
     before: NDArray[np.uint8], after: NDArray[np.uint8], points: Points
 ) -> tuple[Points, NDArray[np.bool_]]:
     """Follow points forth and back; keep those that return to where they came from."""
-    window = {"winSize": (21, 21), "maxLevel": 3}
-    moved, found, _ = cv2.calcOpticalFlowPyrLK(before, after, points.reshape(-1, 1, 2), None, **window)
-    back, found_back, _ = cv2.calcOpticalFlowPyrLK(after, before, moved, None, **window)
-    error = np.abs(back.reshape(-1, 2) - points).max(axis=1)
-    kept = (found.ravel() == 1) & (found_back.ravel() == 1) & (error < 1.0)
-    return moved.reshape(-1, 2), kept
+    moved, found = _lucas_kanade(before, after, points)
+    back, found_back = _lucas_kanade(after, before, moved)
+    error = np.abs(back - points).max(axis=1)
+    return moved, found & found_back & (error < 1.0)
+
+
+def _lucas_kanade(
+    before: NDArray[np.uint8], after: NDArray[np.uint8], points: Points
+) -> tuple[Points, NDArray[np.bool_]]:
+    start = points.reshape(-1, 1, 2)
+    moved, found, _ = cv2.calcOpticalFlowPyrLK(
+        before, after, start, np.zeros_like(start), winSize=(21, 21), maxLevel=3
+    )
+    return np.asarray(moved, np.float32).reshape(-1, 2), np.asarray(found).ravel() == 1
 
 
 def _correlation(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:

@@ -1,8 +1,8 @@
 """The part of the residual flow that is the head turning out of the picture plane, as a few numbers.
 
-A turning head moves its middle against its outline. Eight numbers (for x and y: constant, slope across, slope along, a
-bump in the middle) are fitted to the residual flow outside mouth and eyes, so that the head channel can scale the turn
-and the expression channels do not carry it.
+A turning head moves its middle against its outline. Eight numbers (for x and y: constant, slope across,
+slope along, a bump in the middle) are fitted to the residual flow outside mouth and eyes, so that the head
+channel can scale the turn and the expression channels do not carry it.
 """
 
 import numpy as np
@@ -41,7 +41,9 @@ _WEIGHT = _skull_weight(_X, _Y)
 
 
 def fit_turn(residual: ResidualFlow) -> NDArray[np.float32]:
-    """Return the numbers [8] (four of x, four of y) that explain most of the residual flow; robust, twice reweighted."""
+    """Return the numbers [8] (four of x, four of y) that explain most of the residual flow; robust, twice
+    reweighted.
+    """
     basis = _BASIS.reshape(-1, 4).astype(np.float64)
     flow = residual.flow.reshape(-1, 2).astype(np.float64)
     weight = (_WEIGHT * residual.confidence).reshape(-1).astype(np.float64)

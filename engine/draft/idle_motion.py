@@ -45,7 +45,7 @@ class IdleMotion:
         if share >= 1.0:
             return 0.0
         part = share / CLOSING_SHARE if share < CLOSING_SHARE else (1 - share) / (1 - CLOSING_SHARE)
-        return math.sin(0.5 * math.pi * part) ** 1.5
+        return float(math.sin(0.5 * math.pi * part) ** 1.5)
 
     def sway(self, time_s: float) -> NDArray[np.float32]:
         """Return head numbers [4] (see `MotionSample`); they grow from rest at the scene's start."""

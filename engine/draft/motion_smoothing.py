@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 
 def bridge(values: NDArray[np.generic], known: NDArray[np.intp], count: int) -> NDArray[np.generic]:
-    """Return `count` values: `values` [m, ...] at the indices `known` [m], eased in between, held at both ends."""
+    """Return `count` values: `values` [m, ...] at the indices `known` [m], eased in between, held at both
+    ends.
+    """
     if len(known) == count:
         return values
     result = np.empty((count, *values.shape[1:]), values.dtype)
@@ -31,7 +33,9 @@ def bridge(values: NDArray[np.generic], known: NDArray[np.intp], count: int) -> 
 def smooth_over_time(
     values: NDArray[np.generic], weights: NDArray[np.generic] | None, sigma_frames: float
 ) -> NDArray[np.float32]:
-    """Return `values` [n, ...] under a Gaussian over time; `weights` (broadcastable) say how far each value counts."""
+    """Return `values` [n, ...] under a Gaussian over time; `weights` (broadcastable) say how far each value
+    counts.
+    """
     reach = math.ceil(2.5 * sigma_frames)
     count = len(values)
     if sigma_frames < 0.2 or count == 1:

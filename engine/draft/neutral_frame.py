@@ -1,7 +1,7 @@
 """Choosing the neutral frame of a driving clip: mouth closed, eyes open, facing the camera, hardly moving.
 
-Each candidate is measured in its own face frame, the measures are compared among the candidates (robust z-scores), and
-the calmest wins; of equals the earliest.
+Each candidate is measured in its own face frame, the measures are compared among the candidates (robust
+z-scores), and the calmest wins; of equals the earliest.
 """
 
 from collections.abc import Sequence
@@ -15,14 +15,16 @@ from engine.draft.face_features import FaceFeatures, PixelBox
 from engine.draft.face_frame import BOX_SHARE, LEFT_EYE, MOUTH, RIGHT_EYE, pose_of
 from engine.media.opencv import cv2
 
-MOUTH_WEIGHT, EYES_WEIGHT, FRONTAL_WEIGHT, MOTION_WEIGHT = 1.6, 0.6, 0.8, 0.5
-EYES_MISSED = 1.0
+MOUTH_WEIGHT, EYES_WEIGHT, FRONTAL_WEIGHT, MOTION_WEIGHT = 1.6, 0.6, 1.2, 0.5
+EYES_MISSED = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calmness:
-    """Measures of one candidate. `mouth`: how much dark or bright there is between the lips; `eyes`: contrast in the
-    eye openings; `turn`: how far the nose side of the face is from symmetric; `motion`: change to the next frame."""
+    """Measures of one candidate. `mouth`: how much dark or bright there is between the lips; `eyes`:
+    contrast in the eye openings; `turn`: how far the nose side of the face is from symmetric; `motion`:
+    change to the next frame.
+    """
 
     mouth: float
     eyes: float
@@ -67,7 +69,7 @@ def _between_the_lips(face: NDArray[np.float32]) -> float:
 
 
 def _asymmetry(face: NDArray[np.float32]) -> float:
-    soft = cv2.GaussianBlur(face, (0, 0), 5.0)
+    soft = np.asarray(cv2.GaussianBlur(face, (0, 0), 5.0), np.float32)
     middle = _window(soft, (0.5, 0.5), 0.32 * BOX_SHARE, 0.2)
     return float(np.abs(middle - middle[:, ::-1]).mean()) * 0.5
 

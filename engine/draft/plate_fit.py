@@ -21,6 +21,11 @@ class FittedPlate:
     width: float
     height: float
 
+    @property
+    def area(self) -> PixelBox:
+        """Where the plate lies in the result."""
+        return PixelBox(x=self.left, y=self.top, width=self.width, height=self.height)
+
     def pixel_box(self, box: RegionBox) -> PixelBox:
         """Return a region's box in pixels of the result."""
         return PixelBox(

@@ -1,4 +1,4 @@
-"""Movements that no driver makes: the jaw that opens to a voice, lips that widen, lids that close.
+"""Movements made rather than carried over: the jaw that opens, lips that widen, lids that close.
 
 All are backward displacements in the face frame: where a point of the result comes from in the still.
 """
@@ -8,22 +8,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.draft.face_frame import LEFT_EYE, MOUTH, RIGHT_EYE
+from engine.draft.face_frame import LEFT_EYE, RIGHT_EYE
+from engine.draft.mouth_observation import WINDOW
+from engine.draft.mouth_seam import MouthSeam
 
 Plane = NDArray[np.float32]
 
-MOUTH_HALF_WIDTH = 0.105
-WIDEST_OPENING = 0.062
-UPPER_LIP_SHARE = 0.16
-LIP_SEAM = 0.10
+WIDEST_OPENING = 0.05
+UPPER_LIP_SHARE = 0.14
+LIP_SEAM = 0.12
 LID_HALF_WIDTH = 0.078
 LID_TRAVEL = 0.034
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProceduralPose:
-    """`opening` of the jaw from 0 to 1 (more is allowed), `spread` of the lips from -1 (round) to 1 (wide), `blink`
-    of the lids from 0 (as in the still) to 1 (closed)."""
+    """`opening` of the jaw from 0 to 1 (more is allowed), `spread` of the lips from -1 (round) to 1 (wide),
+    `blink` of the lids from 0 (as in the still) to 1 (closed).
+    """
 
     opening: float = 0.0
     spread: float = 0.0
@@ -35,44 +37,61 @@ class ProceduralPose:
         return abs(self.opening) < 1e-4 and abs(self.spread) < 1e-4 and abs(self.blink) < 1e-4
 
 
-def gap_profile(x: Plane, opening: float, spread: float) -> tuple[Plane, Plane]:
-    """Return how far the upper lip's edge rises and the lower lip's falls at `x` across the face frame."""
-    half = MOUTH_HALF_WIDTH * (1.0 + 0.12 * spread) * (1.0 - 0.10 * min(opening, 1.5))
-    lens = np.clip(1.0 - ((x - MOUTH[0]) / half) ** 2, 0.0, None)
-    total = WIDEST_OPENING * opening * lens**0.8
-    return (total * UPPER_LIP_SHARE).astype(np.float32), (total * (1.0 - UPPER_LIP_SHARE)).astype(np.float32)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LipGap:
+    """At each point: the height of the seam, how far the upper lip's edge rises above it and the lower
+    lip's falls.
+    """
+
+    seam: Plane
+    rise: Plane
+    fall: Plane
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the lips touch everywhere."""
+        return float(np.max(self.rise + self.fall, initial=0.0)) < 1e-5
 
 
-def procedural_field(x: Plane, y: Plane, pose: ProceduralPose) -> tuple[Plane, Plane]:
-    """Return the backward displacement (across, along) at points of the face frame."""
-    across, along = np.zeros_like(x), np.zeros_like(y)
-    if pose.opening > 1e-4 or abs(pose.spread) > 1e-4:
-        jaw_x, jaw_y = _jaw(x, y, pose.opening, pose.spread)
-        across, along = across + jaw_x, along + jaw_y
-    if pose.blink > 1e-4:
-        along = along + _lids(x, y, pose.blink)
-    return across, along
+def lip_gap(
+    x: Plane, pose: ProceduralPose, driver_gap: Plane | None, still: MouthSeam, driver: MouthSeam
+) -> LipGap:
+    """Return the gap at `x` that the jaw and a driver's open neutral mouth (`driver_gap` [2, w]) make
+    together.
+    """
+    half = still.half_width * (0.80 + 0.14 * pose.spread) * (1.0 - 0.10 * min(pose.opening, 1.5))
+    lens = np.clip(1.0 - ((x - still.middle) / half) ** 2, 0.0, None)
+    total = WIDEST_OPENING * pose.opening * lens**1.25
+    rise, fall = UPPER_LIP_SHARE * total, (1.0 - UPPER_LIP_SHARE) * total
+    if driver_gap is not None:
+        count = driver_gap.shape[1]
+        columns = WINDOW[0] + (np.arange(count) + 0.5) / count * (WINDOW[2] - WINDOW[0])
+        across = still.across(x)
+        inside = np.clip(1.0 - (across / 1.1) ** 2, 0.0, 1.0) ** 0.5
+        rise = rise + inside * np.interp(driver.at(across), columns, driver_gap[0])
+        fall = fall + inside * np.interp(driver.at(across), columns, driver_gap[1])
+    return LipGap(seam=still.height(x), rise=rise.astype(np.float32), fall=fall.astype(np.float32))
 
 
-def _jaw(x: Plane, y: Plane, opening: float, spread: float) -> tuple[Plane, Plane]:
-    """The lower face falls, less towards the chin's sides; the lips' seam is drawn apart to a thin band."""
-    rise, fall = gap_profile(x, opening, spread)
-    seam_top, seam_bottom = MOUTH[1] - rise, MOUTH[1] + fall
-    chin = _bell((x - MOUTH[0]) / 0.22) * _fade(y - seam_bottom, 0.10, 0.30)
-    jaw = 0.62 * WIDEST_OPENING * opening * chin
-    lower = np.maximum(fall * _fade(y - seam_bottom, 0.0, 0.13), jaw * _fade(seam_bottom - y, 0.0, 0.05))
-    upper = rise * _fade(seam_top - y, 0.0, 0.07)
-    share = np.clip((y - seam_top) / np.maximum(seam_bottom - seam_top, 1e-4), 0.0, 1.0)
-    inside = (y > seam_top) & (y < seam_bottom)
-    gap = MOUTH[1] - y + LIP_SEAM * (y - MOUTH[1])
-    along = np.where(inside, gap * _bell((x - MOUTH[0]) / 0.3), np.where(share >= 1.0, -lower, upper))
-    lips = np.exp(-(((y - MOUTH[1]) / 0.09) ** 2)) * _bell((x - MOUTH[0]) / 0.24)
-    across = -0.10 * spread * (x - MOUTH[0]) * lips
+def jaw_field(x: Plane, y: Plane, gap: LipGap, middle: float, spread: float) -> tuple[Plane, Plane]:
+    """Return the backward displacement of an opened jaw: the lower face falls, the seam becomes a thin band.
+    `middle` is the mouth's middle across the face."""
+    top, bottom = gap.seam - gap.rise, gap.seam + gap.fall
+    largest = float(gap.fall.max(initial=0.0))
+    chin = _bell((x - middle) / 0.24) * _fade(y - bottom, 0.10, 0.30) * _fade(bottom - y, 0.0, 0.06)
+    lower = np.maximum(gap.fall * _fade(y - bottom, 0.0, 0.13), 0.62 * largest * chin)
+    upper = gap.rise * _fade(top - y, 0.0, 0.07)
+    band = (gap.seam - y) * (1.0 - LIP_SEAM)
+    along = np.where(y >= bottom, -lower, np.where(y <= top, upper, band))
+    lips = np.exp(-(((y - gap.seam) / 0.09) ** 2)) * _bell((x - middle) / 0.24)
+    across = -0.10 * spread * (x - middle) * lips
     return across.astype(np.float32), along.astype(np.float32)
 
 
-def _lids(x: Plane, y: Plane, blink: float) -> Plane:
-    """The upper lid's skin is drawn down over the eye, which is pressed together on the lower lid."""
+def lid_field(x: Plane, y: Plane, blink: float) -> Plane:
+    """Return the backward displacement along the face of closing lids: the upper lid's skin is drawn down
+    over the eye, which is pressed together on the lower lid.
+    """
     along = np.zeros_like(y)
     for eye in (LEFT_EYE, RIGHT_EYE):
         width = _bell((x - eye[0]) / LID_HALF_WIDTH)

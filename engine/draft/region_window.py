@@ -12,6 +12,7 @@ Plane = NDArray[np.float32]
 
 WINDOW_GROWTH = 0.75
 HEAD_FULL, HEAD_GONE = 1.25, 1.0 + 2 * WINDOW_GROWTH
+BORDER_SHARE = 0.4
 LEAST_FEATHER, LARGEST_FEATHER = 0.10, 0.55
 KEEP_OFF_FROM, KEEP_OFF_TO = 0.85, 1.5
 
@@ -58,6 +59,16 @@ class RegionWindow:
         distance = (np.abs(across) ** 2.6 + np.abs(along * 0.96) ** 2.6) ** (1 / 2.6)
         border = np.maximum(np.abs(across), np.abs(along))
         return _falling(distance, HEAD_FULL, HEAD_GONE) * _falling(border, HEAD_GONE - 0.25, HEAD_GONE)
+
+    def border_fade(self, x: Plane, y: Plane, limits: PixelBox) -> tuple[Plane, Plane]:
+        """Return for both directions 0 at the plate's border (`limits`) and 1 well inside: nothing is
+        pulled in from beyond the border.
+        """
+        across, along = BORDER_SHARE * self.box.width, BORDER_SHARE * self.box.height
+        right, bottom = limits.x + limits.width - 1.0, limits.y + limits.height - 1.0
+        near_x = np.minimum(x - limits.x, right - x) / across
+        near_y = np.minimum(y - limits.y, bottom - y) / along
+        return 1.0 - _falling(near_x, 0.0, 1.0), 1.0 - _falling(near_y, 0.0, 1.0)
 
     def keep_off_weight(self, x: Plane, y: Plane) -> Plane:
         """Return 0 on this face and 1 away from it: what another character's motion is multiplied by."""

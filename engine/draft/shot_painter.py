@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from engine.draft.character_motion import FaceMotion
 from engine.draft.displacement_limit import without_folds
-from engine.draft.face_field import PlacedFace, face_field
+from engine.draft.face_field import FaceField, PlacedFace, face_field, gap_at
+from engine.draft.mouth_observation import WINDOW
+from engine.draft.mouth_paint import driver_paint, gap_paint, painted_over
 from engine.media.opencv import cv2
 
 Picture = NDArray[np.uint8]
@@ -104,16 +106,53 @@ def _paint_group(
     columns = np.arange(-(-width // step) + 1, dtype=np.float32) * step + rectangle.left
     rows = np.arange(-(-height // step) + 1, dtype=np.float32) * step + rectangle.top
     x, y = np.meshgrid(columns, rows)
-    moved = np.zeros((*x.shape, 2), np.float32)
-    for moving in group:
-        moved += face_field(x, y, moving.face, moving.motion).moved
-    moved = without_folds(moved / step) * step
+    fields = [face_field(x, y, moving.face, moving.motion) for moving in group]
+    moved = sum((field.moved for field in fields), np.zeros((*x.shape, 2), np.float32))
+    moved = without_folds((moved / step).astype(np.float32)) * step
     fine = _enlarged(moved, step, width, height)
     across = fine[..., 0] + np.arange(rectangle.left, rectangle.right, dtype=np.float32)
     along = fine[..., 1] + np.arange(rectangle.top, rectangle.bottom, dtype=np.float32)[:, None]
-    picture[rectangle.top : rectangle.bottom, rectangle.left : rectangle.right] = cv2.remap(
-        plate, across, along, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+    drawn = np.asarray(
+        cv2.remap(plate, across, along, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), np.uint8
     )
+    for moving, field in zip(group, fields, strict=True):
+        _paint_mouth(drawn, rectangle, step, moving, field)
+    picture[rectangle.top : rectangle.bottom, rectangle.left : rectangle.right] = drawn
+
+
+def _paint_mouth(
+    drawn: Picture, rectangle: _Rectangle, step: int, moving: MovingFace, field: FaceField
+) -> None:
+    """Paint what is seen between the lips over the drawn window."""
+    sample = moving.motion.sample
+    shows_driver = sample is not None and bool(sample.mouth_inside.max() > 0.02)
+    if not shows_driver and moving.motion.pose.opening < 0.01:
+        return
+    at = field.driver_at
+    near = (
+        (at[..., 0] > WINDOW[0])
+        & (at[..., 0] < WINDOW[2])
+        & (at[..., 1] > WINDOW[1])
+        & (at[..., 1] < WINDOW[3])
+    )
+    rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
+    if len(rows) == 0:
+        return
+    top, bottom = int(rows[0]) * step, min(int(rows[-1] + 1) * step, drawn.shape[0])
+    left, right = int(columns[0]) * step, min(int(columns[-1] + 1) * step, drawn.shape[1])
+    nodes = (slice(rows[0], rows[-1] + 2), slice(columns[0], columns[-1] + 2))
+    size = (right - left, bottom - top)
+    part = drawn[top:bottom, left:right]
+    jaw_at = _enlarged(field.jaw_at[nodes], step, *size)
+    if moving.motion.pose.opening >= 0.01:
+        gap = gap_at(jaw_at[..., 0], moving.face, moving.motion)
+        soft = 1.6 / float(np.hypot(moving.face.pose[0, 1], moving.face.pose[1, 1]))
+        part = painted_over(part, gap_paint(jaw_at[..., 1], gap, moving.face.colours, max(soft, 0.005)))
+    if shows_driver and sample is not None:
+        at = _enlarged(at[nodes], step, *size)
+        paint = driver_paint(at[..., 0], at[..., 1], sample, moving.motion.gains.mouth, moving.face.colours)
+        part = painted_over(part, paint)
+    drawn[top:bottom, left:right] = part
 
 
 def _grid_step(side: int) -> int:

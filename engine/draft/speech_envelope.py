@@ -1,4 +1,6 @@
-"""How far a voice opens the mouth: loudness in the speech band, with attack and release, and the lips' spread."""
+"""How far a voice opens the mouth: loudness in the speech band, with attack and release, and the lips'
+spread.
+"""
 
 from dataclasses import dataclass
 
@@ -18,7 +20,9 @@ ATTACK_S, RELEASE_S = 0.035, 0.085
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechEnvelope:
-    """`opening` [n] from 0 to about 1 and `spread` [n] from -1 (round lips) to 1 (wide), STEPS_PER_S a second."""
+    """`opening` [n] from 0 to about 1 and `spread` [n] from -1 (round lips) to 1 (wide), STEPS_PER_S a
+    second.
+    """
 
     opening: NDArray[np.float32]
     spread: NDArray[np.float32]
@@ -40,10 +44,10 @@ def speech_envelope(samples: NDArray[np.float32]) -> SpeechEnvelope:
     """Return the envelope of sound [n, channels] at SAMPLE_RATE. Silence and hiss stay closed."""
     mono = samples.mean(axis=1) if samples.ndim == 2 else samples
     power = _spectra(mono.astype(np.float32))
-    hertz = np.fft.rfftfreq(WINDOW_SAMPLES, 1.0 / SAMPLE_RATE)
-    level = 10.0 * np.log10(_band(power, hertz, VOWEL_HERTZ) + 1e-12)
-    opening = _followed(_normalised(level))
-    narrow, wide = _band(power, hertz, ROUND_HERTZ), _band(power, hertz, WIDE_HERTZ)
+    hertz = np.fft.rfftfreq(WINDOW_SAMPLES, 1.0 / SAMPLE_RATE).astype(np.float32)
+    level = 10.0 * np.log10(_band(power, hertz, VOWEL_HERTZ) + np.float32(1e-12))
+    opening = _followed(_normalised(level.astype(np.float32)))
+    narrow, wide = (_band(power, hertz, band) for band in (ROUND_HERTZ, WIDE_HERTZ))
     balance = np.log10((wide + 1e-10) / (narrow + 1e-10))
     loud = opening > 0.15
     middle = float(np.median(balance[loud])) if loud.any() else 0.0
@@ -67,20 +71,22 @@ def _spectra(mono: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _band(
-    power: NDArray[np.float32], hertz: NDArray[np.float64], band: tuple[float, float]
+    power: NDArray[np.float32], hertz: NDArray[np.float32], band: tuple[float, float]
 ) -> NDArray[np.float32]:
     return np.asarray(power[:, (hertz >= band[0]) & (hertz < band[1])].sum(axis=1), np.float32)
 
 
 def _normalised(level: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Map decibels to 0..1: the clip's loud vowels open fully; RANGE_DECIBEL below them, and silence, stay closed."""
+    """Map decibels to 0..1: the clip's loud vowels open fully; RANGE_DECIBEL below them, and silence, stay
+    closed.
+    """
     audible = level[level > SILENCE_DECIBEL]
     if audible.size == 0:
         return np.zeros_like(level)
-    loud = float(np.percentile(audible, 92))
+    loud = float(np.percentile(audible, 96))
     quiet = max(SILENCE_DECIBEL, float(np.percentile(level, 5)) + 8.0, loud - RANGE_DECIBEL)
     quiet = min(quiet, loud - 6.0)
-    share = np.clip((level - quiet) / (loud - quiet), 0.0, 1.15)
+    share = np.clip((level - quiet) / (loud - quiet), 0.0, 1.1)
     return np.asarray(share**1.6 * (level > SILENCE_DECIBEL), np.float32)
 
 

@@ -31,7 +31,9 @@ class VoiceMotion:
         return best
 
     def covers(self, frame: int) -> float:
-        """Return how far a voice clip covers the frame: 1 inside, falling to 0 within a fifth of a second outside."""
+        """Return how far a voice clip covers the frame: 1 inside, falling to 0 within a fifth of a second
+        outside.
+        """
         margin_s = 0.2
         nearest = 0.0
         for voice, _ in self._voices:
