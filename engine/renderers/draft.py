@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from engine.draft.draft_shot import DraftShot
+from engine.media.sound_mix import request_sound
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.jobs import RenderResult
 from engine.protocol.render_request import RenderRequest
@@ -40,9 +41,10 @@ class DraftRenderer:
             return known
         notes = RenderNotes(work)
         try:
+            sound = request_sound(request)  # before the pictures: unreadable sound is told at once
             if frames.count < request.frame_count:
                 self._render_missing(request, frames, notes, report)
-            return TakeWriter(request, files, report).write(frames.paths, notes)
+            return TakeWriter(request, files, sound, report).write(frames.paths, notes)
         except (UserError, MemoryError, OSError):
             delete_outputs(work)
             raise

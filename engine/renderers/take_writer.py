@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from engine.media.atomic import atomic_path
 from engine.media.lossless import join_segments
-from engine.media.sound_mix import request_sound
+from engine.media.sound_mix import SceneSound
 from engine.media.video_reader import VideoReader
 from engine.media.video_writer import MovieFormat, open_movie_writer
 from engine.media.wav import write_wav
@@ -29,26 +29,26 @@ Samples = npt.NDArray[np.float32]
 class TakeWriter:
     """Writes a take. Each file appears whole; those from an attempt before are left as they are."""
 
-    def __init__(self, request: RenderRequest, files: TakeFiles, report: RenderReport) -> None:
+    def __init__(
+        self, request: RenderRequest, files: TakeFiles, sound: SceneSound, report: RenderReport
+    ) -> None:
         self._request = request
         self._files = files
+        self._sound = sound
+        self._mix = sound.mix if sound.stems else None
         self._report = report
 
     def write(self, segments: Sequence[Path], notes: RenderNotes) -> RenderResult:
         """Write what is missing and return the result. Raises UserError, RenderStoppedError."""
-        self._tell("Mixing the sound")
-        sound = request_sound(self._request)
-        mix = sound.mix if sound.stems else None
         if not self._files.master.exists():
-            self._tell("Joining the frames")
-            self._join(segments, mix)
-        has_alpha = self._write_viewing_copy(mix)
+            self._join(segments)
+        has_alpha = self._write_viewing_copy()
         outputs = [
             _output(FileRole.MASTER, self._files.master),
             _output(FileRole.VIEWING, self._files.viewing),
         ]
-        if mix is not None:
-            outputs += self._write_sound(mix, sound.stems)
+        if self._mix is not None:
+            outputs += self._write_sound(self._mix)
         notes.add_time()
         result = self._result(tuple(outputs), notes, has_alpha=has_alpha)
         with atomic_path(self._files.summary) as path:
@@ -56,12 +56,12 @@ class TakeWriter:
         self._files.reservation.unlink(missing_ok=True)
         return result
 
-    def _join(self, segments: Sequence[Path], mix: Samples | None) -> None:
+    def _join(self, segments: Sequence[Path]) -> None:
         told = _Told(segments, lambda: self._tell("Joining the frames"))
         rate = self._request.sample_rate
-        join_segments(told, self._files.master, self._request.frame_rate, mix, rate)
+        join_segments(told, self._files.master, self._request.frame_rate, self._mix, rate)
 
-    def _write_viewing_copy(self, mix: Samples | None) -> bool:
+    def _write_viewing_copy(self) -> bool:
         """Write the H.264 copy of the master, laid over black. Returns whether the master is transparent."""
         request = self._request
         with VideoReader(self._files.master) as reader:
@@ -73,7 +73,7 @@ class TakeWriter:
                 width=request.width,
                 height=request.height,
                 frame_rate=request.frame_rate,
-                sound=mix,
+                sound=self._mix,
                 sample_rate=request.sample_rate,
             ) as writer:
                 for picture in self._master_pictures(reader):
@@ -90,15 +90,15 @@ class TakeWriter:
             pace.step()
             self._tell("Writing the viewing copy", pace.seconds_left(reader.frame_count - number))
 
-    def _write_sound(self, mix: Samples, stems: dict[str, Samples]) -> list[ResultFile]:
+    def _write_sound(self, mix: Samples) -> list[ResultFile]:
         self._tell("Writing the sound")
         rate = self._request.sample_rate
         write_wav(self._files.mix, mix, rate)
         outputs = [_output(FileRole.MIX, self._files.mix)]
         for character, path in zip(self._request.characters, self._files.stems, strict=True):
-            if character.name in stems:
+            if character.name in self._sound.stems:
                 self._report.step()
-                write_wav(path, stems[character.name], rate)
+                write_wav(path, self._sound.stems[character.name], rate)
                 outputs.append(_output(FileRole.STEM, path, character.name))
         return outputs
 
@@ -117,7 +117,7 @@ class TakeWriter:
             height=request.height,
             has_alpha=has_alpha,
             files=outputs,
-            warnings=notes.warnings,
+            warnings=(*notes.warnings, *self._sound.warnings),
             render_seconds=round(notes.seconds, 3),
             masque_version=masque_version(),
         )

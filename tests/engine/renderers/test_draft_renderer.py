@@ -1,0 +1,202 @@
+"""Takes of the draft renderer, killed and resumed in real processes: the same as an undisturbed render."""
+
+import asyncio
+import hashlib
+import os
+import signal
+import sys
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import psutil
+import pytest
+
+from engine.media.opencv import cv2
+from engine.media.video_reader import VideoReader
+from engine.media.wav import write_wav
+from engine.protocol.clips import VoiceInput
+from engine.protocol.codec import decode_result
+from engine.protocol.errors import ErrorCode
+from engine.protocol.jobs import FileRole, JobState
+from engine.protocol.messages import CancelJob, GetStatus, PauseJob, ResumeJob, SubmitJob
+from engine.protocol.regions import FaceRegion, RegionBox, RegionKey, RegionShape
+from engine.protocol.render_request import CharacterInput, PlateInput, RendererName
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are killed by POSIX signals")
+FRAMES = 100
+
+
+@pytest.fixture
+def scene(make_request, tmp_path):
+    """Return a function that makes requests for a drawn head that speaks and idles."""
+    plate = tmp_path / "plate.png"
+    cv2.imwrite(str(plate), _drawn_head())
+    voice = tmp_path / "voice.wav"
+    times = np.arange(48_000 * 2) / 48_000
+    hum = (0.3 * np.sin(2 * np.pi * 220 * times) * (np.sin(2 * np.pi * 3 * times) > 0)).astype(np.float32)
+    write_wav(voice, np.stack([hum, hum], axis=1), 48_000)
+
+    def make(**changes):
+        return make_request(
+            plate=PlateInput(path=plate, content_hash="p", width=128, height=128),
+            characters=(_speaker(voice),),
+            width=128,
+            height=128,
+            frame_count=FRAMES,
+            **changes,
+        )
+
+    return make
+
+
+def _drawn_head():
+    picture = np.full((128, 128, 3), 190, np.uint8)
+    picture[:, :, 0] = np.arange(128, dtype=np.uint8)[:, None]
+    cv2.ellipse(picture, (64, 64), (32, 42), 0, 0, 360, (150, 170, 220), -1)
+    cv2.circle(picture, (52, 54), 4, (20, 20, 20), -1)
+    cv2.circle(picture, (76, 54), 4, (20, 20, 20), -1)
+    cv2.ellipse(picture, (64, 86), (12, 4), 0, 0, 360, (60, 60, 160), -1)
+    return picture
+
+
+def _speaker(voice):
+    box = RegionBox(x=0.25, y=0.17, width=0.5, height=0.66)
+    region = FaceRegion(shape=RegionShape.ELLIPSE, feather=0.2, keys=(RegionKey(frame=0, box=box),))
+    spoken = VoiceInput(
+        path=voice, content_hash="v", source_in_s=Fraction(0), source_out_s=Fraction(2), start_frame=5
+    )
+    return CharacterInput(character_id="anna", name="Anna", region=region, voices=(spoken,))
+
+
+def pictures_of(path):
+    """A digest of a movie's decoded pictures and their number."""
+    digest = hashlib.sha256()
+    with VideoReader(path) as reader:
+        for number in range(reader.frame_count):
+            digest.update(reader.frame_number(number).tobytes())
+        return digest.hexdigest(), reader.frame_count
+
+
+async def worker_of(client):
+    while (number := (await client.send(GetStatus())).worker_process_id) is None:
+        await asyncio.sleep(0.01)
+    return number
+
+
+async def undisturbed(client, scene, finished):
+    request = scene()
+    job = await finished(client, (await client.send(SubmitJob(request=request))).job_id)
+    assert job.error is None
+    return request.output_directory
+
+
+def same(one, other):
+    assert pictures_of(one / "shot.mkv") == pictures_of(other / "shot.mkv")
+    assert (one / "shot.wav").read_bytes() == (other / "shot.wav").read_bytes()
+
+
+async def test_a_take_is_whole_and_says_what_it_holds(start_real_engine, connected, scene, finished):
+    start_real_engine()
+    request = scene()
+    async with connected() as client:
+        done = await finished(client, (await client.send(SubmitJob(request=request))).job_id)
+    assert done.state is JobState.DONE, done.error
+    folder = request.output_directory
+    result = decode_result((folder / "take.json").read_bytes())
+    assert result == done.result
+    assert {file.role for file in result.files} == set(FileRole)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        [*(file.name for file in result.files), "take.json"]
+    )
+    assert all((folder / file.name).stat().st_size == file.size_bytes for file in result.files)
+    assert (result.frame_count, result.width, result.height) == (FRAMES, 128, 128)
+    for name in ("shot.mkv", "shot.mp4"):
+        with VideoReader(folder / name) as movie:
+            assert (movie.frame_count, movie.frame_rate) == (FRAMES, 24)
+            pictures = [movie.frame_number(n) for n in (0, 20, 50)]
+        assert len({picture.tobytes() for picture in pictures}) == 3  # it moves
+
+
+async def test_a_render_killed_ten_times_equals_an_undisturbed_one(
+    start_real_engine, connected, scene, finished, reached
+):
+    start_real_engine()
+    async with connected() as client:
+        expected = await undisturbed(client, scene, finished)
+        request = scene()
+        job = await client.send(SubmitJob(request=request))
+        for kill in range(10):
+            await reached(client, job.job_id, lambda job, kill=kill: job.progress.frames_done > 9 * kill)
+            os.kill(await worker_of(client), signal.SIGKILL)
+        done = await finished(client, job.job_id)
+        assert (done.state, done.attempts) == (JobState.DONE, 0)
+    same(expected, request.output_directory)
+
+
+async def test_an_engine_killed_in_a_render_finishes_it_when_it_is_back(
+    start_real_engine, connected, scene, finished, reached
+):
+    first = start_real_engine()
+    request = scene()
+    async with connected() as client:
+        job = await client.send(SubmitJob(request=request))
+        await reached(client, job.job_id, lambda job: job.progress.frames_done >= 40)
+        orphans = first.kill()
+    start_real_engine()
+    async with connected() as client:
+        assert (await finished(client, job.job_id)).state is JobState.DONE
+        expected = await undisturbed(client, scene, finished)
+    psutil.wait_procs(orphans, timeout=10)
+    same(expected, request.output_directory)
+
+
+async def test_a_render_paused_in_between_equals_an_undisturbed_one(
+    start_real_engine, connected, scene, finished, reached
+):
+    start_real_engine()
+    async with connected() as client:
+        expected = await undisturbed(client, scene, finished)
+        request = scene()
+        job = await client.send(SubmitJob(request=request))
+        for frames in (1, 20, 50):
+            await reached(client, job.job_id, lambda job, frames=frames: job.progress.frames_done >= frames)
+            assert (await client.send(PauseJob(job_id=job.job_id))).state is JobState.PAUSED
+            await client.send(ResumeJob(job_id=job.job_id))
+        assert (await finished(client, job.job_id)).state is JobState.DONE
+    same(expected, request.output_directory)
+
+
+async def test_a_cancelled_render_leaves_no_file(start_real_engine, connected, scene, reached, masque_home):
+    start_real_engine()
+    async with connected() as client:
+        request = scene()
+        job = await client.send(SubmitJob(request=request))
+        await reached(client, job.job_id, lambda job: job.progress.frames_done >= 20)
+        await client.send(CancelJob(job_id=job.job_id))
+    assert list(request.output_directory.iterdir()) == []
+    assert list((masque_home / "data" / "work").iterdir()) == []
+
+
+async def test_what_the_user_can_mend_is_told_and_the_next_job_runs(
+    start_real_engine, connected, scene, finished, tmp_path
+):
+    start_real_engine()
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    gone = PlateInput(path=tmp_path / "gone.png", content_hash="g", width=128, height=128)
+    broken = replace(gone, path=tmp_path / "broken.png")
+    bad = [
+        (replace(scene(), plate=gone), ErrorCode.FILE_MISSING),
+        (replace(scene(), plate=broken), None),
+        (replace(scene(), renderer=RendererName.DIFFUSION), ErrorCode.RENDERER_UNAVAILABLE),
+    ]
+    async with connected() as client:
+        jobs = [await client.send(SubmitJob(request=request)) for request, _ in bad]
+        fine = await client.send(SubmitJob(request=scene()))
+        assert (await finished(client, fine.job_id)).state is JobState.DONE
+        for job, (request, code) in zip(jobs, bad, strict=True):
+            failed = await finished(client, job.job_id)
+            assert failed.state is JobState.FAILED
+            assert failed.error.code is code if code else failed.error.code is not ErrorCode.INTERNAL
+            assert failed.error.next_step
+            assert not request.output_directory.exists() or list(request.output_directory.iterdir()) == []
