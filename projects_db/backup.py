@@ -17,7 +17,7 @@ from projects_db import sqlite_errors
 from projects_db.connection import BUSY_TIMEOUT_S, ProjectConnection, connect_driver
 from projects_db.errors import ProjectError, invalid
 from projects_db.file_checks import check_file, check_writable
-from projects_db.new_file import new_file
+from projects_db.new_file import new_file, remove_leftovers
 from projects_db.records import SnapshotRecord
 from projects_db.schema import driver_revision, is_intact, is_known, is_ours
 from projects_db.validation import check_name
@@ -152,5 +152,6 @@ def _make_folder(folder: Path, path: Path) -> None:
     try:
         folder.mkdir(exist_ok=True)
         check_writable(folder / path.name)
+        remove_leftovers(folder)
     except OSError as error:
         raise sqlite_errors.disk_full_or_not_writable(folder, error) from error

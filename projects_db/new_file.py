@@ -1,6 +1,7 @@
 """How a new file comes into a folder whole, never over another one and never in part."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -9,6 +10,8 @@ from uuid import uuid4
 from projects_db.errors import ProjectError
 from projects_db.file_checks import check_writable
 from projects_db.sqlite_errors import disk_full_or_not_writable
+
+_LEFTOVER_AGE_S = 3600
 
 
 @contextmanager
@@ -29,6 +32,13 @@ def new_file(final: Path) -> Iterator[Path]:
         raise disk_full_or_not_writable(final, error) from error
     finally:
         for leftover in (partial, *log_files(partial)):
+            leftover.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes left half written in a folder of ours; the young may be in the making."""
+    for leftover in folder.glob(".*.partial*"):
+        if time.time() - leftover.stat().st_mtime > _LEFTOVER_AGE_S:
             leftover.unlink(missing_ok=True)
 
 

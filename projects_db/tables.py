@@ -4,13 +4,11 @@ Every table has one text key `id`, so that a change can name any row it touched.
 something go with it (ON DELETE CASCADE); media in use cannot be removed (ON DELETE RESTRICT).
 """
 
-from collections.abc import Iterable
 from datetime import datetime
-from enum import StrEnum
 from fractions import Fraction
 from typing import Any, ClassVar
 
-from sqlalchemy import CheckConstraint, Float, ForeignKey, Index, MetaData, Text, UniqueConstraint
+from sqlalchemy import Float, ForeignKey, Index, MetaData, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from projects_db.column_types import ChoiceText, InstantText, RationalText
@@ -22,6 +20,17 @@ from projects_db.records import (
     MediaKind,
     RegionShape,
     TakeStatus,
+)
+from projects_db.table_checks import (
+    condition,
+    from_zero,
+    hex_colour,
+    not_empty,
+    one_of,
+    positive,
+    positive_rational,
+    rational_from_zero,
+    switch,
 )
 
 NAMING_CONVENTION = {
@@ -55,53 +64,15 @@ class Row(DeclarativeBase):
     id: Mapped[str] = mapped_column(primary_key=True, sort_order=-1)
 
 
-def _check(name: str, condition: str) -> CheckConstraint:
-    return CheckConstraint(condition, name=name)
-
-
-def _one_of(column: str, choices: Iterable[StrEnum]) -> CheckConstraint:
-    values = ", ".join(f"'{choice.value}'" for choice in choices)
-    return _check(f"{column}_known", f"{column} IN ({values})")
-
-
-def _switch(column: str) -> CheckConstraint:
-    return _check(f"{column}_switch", f"{column} IN (0, 1)")
-
-
-def _positive_rational(column: str) -> CheckConstraint:
-    return _check(f"{column}_positive", f"{column} GLOB '[1-9]*/[1-9]*'")
-
-
-def _rational_from_zero(column: str) -> CheckConstraint:
-    return _check(f"{column}_not_negative", f"{column} GLOB '[0-9]*/[1-9]*'")
-
-
-def _from_zero(column: str) -> CheckConstraint:
-    return _check(f"{column}_not_negative", f"{column} >= 0")
-
-
-def _positive(column: str) -> CheckConstraint:
-    return _check(f"{column}_positive", f"{column} > 0")
-
-
-def _named(column: str = "name") -> CheckConstraint:
-    return _check(f"{column}_not_empty", f"length({column}) > 0")
-
-
-def _colour() -> CheckConstraint:
-    digits = "[0-9a-fA-F]" * 6
-    return _check("colour_hex", f"colour GLOB '#{digits}'")
-
-
 class Project(Row):
     """The project itself: one row, no more."""
 
     __tablename__ = "project"
     __table_args__ = (
         UniqueConstraint("only_one"),
-        _check("only_one", "only_one = 1"),
-        _named(),
-        _positive_rational("frame_rate"),
+        condition("only_one", "only_one = 1"),
+        not_empty(),
+        positive_rational("frame_rate"),
         CLUSTERED,
     )
 
@@ -117,20 +88,20 @@ class MediaAsset(Row):
     __tablename__ = "media_asset"
     __table_args__ = (
         Index(None, "content_hash"),
-        _one_of("kind", MediaKind),
-        _named(),
-        _named("relative_path"),
-        _named("content_hash"),
-        _from_zero("size_bytes"),
-        _switch("missing"),
-        _switch("has_alpha"),
-        _positive("width"),
-        _positive("height"),
-        _rational_from_zero("duration_s"),
-        _positive_rational("frame_rate"),
-        _from_zero("frame_count"),
-        _positive("audio_channels"),
-        _positive("audio_sample_rate"),
+        one_of("kind", MediaKind),
+        not_empty(),
+        not_empty("relative_path"),
+        not_empty("content_hash"),
+        from_zero("size_bytes"),
+        switch("missing"),
+        switch("has_alpha"),
+        positive("width"),
+        positive("height"),
+        rational_from_zero("duration_s"),
+        positive_rational("frame_rate"),
+        from_zero("frame_count"),
+        positive("audio_channels"),
+        positive("audio_sample_rate"),
         CLUSTERED,
     )
 
@@ -160,9 +131,9 @@ class Scene(Row):
         UniqueConstraint("name"),
         Index(None, "position", "id"),
         Index(None, "plate_asset_id"),
-        _named(),
-        _from_zero("position"),
-        _positive("length_frames"),
+        not_empty(),
+        from_zero("position"),
+        positive("length_frames"),
         CLUSTERED,
     )
 
@@ -180,9 +151,9 @@ class Character(Row):
     __tablename__ = "character"
     __table_args__ = (
         UniqueConstraint("scene_id", "name"),
-        _named(),
-        _colour(),
-        _from_zero("position"),
+        not_empty(),
+        hex_colour(),
+        from_zero("position"),
         CLUSTERED,
     )
 
@@ -198,8 +169,8 @@ class FaceRegion(Row):
     __tablename__ = "face_region"
     __table_args__ = (
         UniqueConstraint("character_id"),
-        _one_of("shape", RegionShape),
-        _check("feather_share", "feather BETWEEN 0 AND 1"),
+        one_of("shape", RegionShape),
+        condition("feather_share", "feather BETWEEN 0 AND 1"),
         CLUSTERED,
     )
 
@@ -214,13 +185,13 @@ class FaceRegionKey(Row):
     __tablename__ = "face_region_key"
     __table_args__ = (
         UniqueConstraint("region_id", "frame"),
-        _from_zero("frame"),
-        _from_zero("x"),
-        _from_zero("y"),
-        _positive("width"),
-        _positive("height"),
-        _check("inside_width", "x + width <= 1.000001"),
-        _check("inside_height", "y + height <= 1.000001"),
+        from_zero("frame"),
+        from_zero("x"),
+        from_zero("y"),
+        positive("width"),
+        positive("height"),
+        condition("inside_width", "x + width <= 1.000001"),
+        condition("inside_height", "y + height <= 1.000001"),
         CLUSTERED,
     )
 
@@ -239,15 +210,15 @@ class DrivingClip(Row):
     __table_args__ = (
         Index(None, "character_id"),
         Index(None, "asset_id"),
-        _rational_from_zero("source_in_s"),
-        _positive_rational("source_out_s"),
-        _from_zero("start_frame"),
-        _positive("length_frames"),
-        _positive_rational("speed"),
-        _one_of("loop_mode", LoopMode),
-        _from_zero("face_index"),
-        _rational_from_zero("neutral_s"),
-        _switch("keep_sound"),
+        rational_from_zero("source_in_s"),
+        positive_rational("source_out_s"),
+        from_zero("start_frame"),
+        positive("length_frames"),
+        positive_rational("speed"),
+        one_of("loop_mode", LoopMode),
+        from_zero("face_index"),
+        rational_from_zero("neutral_s"),
+        switch("keep_sound"),
         CLUSTERED,
     )
 
@@ -272,11 +243,11 @@ class VoiceClip(Row):
     __table_args__ = (
         Index(None, "character_id"),
         Index(None, "asset_id"),
-        _rational_from_zero("source_in_s"),
-        _positive_rational("source_out_s"),
-        _from_zero("start_frame"),
-        _rational_from_zero("fade_in_s"),
-        _rational_from_zero("fade_out_s"),
+        rational_from_zero("source_in_s"),
+        positive_rational("source_out_s"),
+        from_zero("start_frame"),
+        rational_from_zero("fade_in_s"),
+        rational_from_zero("fade_out_s"),
         CLUSTERED,
     )
 
@@ -294,7 +265,7 @@ class IntensityCurve(Row):
     """A character's curve of one channel; its values are in the keys."""
 
     __tablename__ = "intensity_curve"
-    __table_args__ = (UniqueConstraint("character_id", "channel"), _one_of("channel", Channel), CLUSTERED)
+    __table_args__ = (UniqueConstraint("character_id", "channel"), one_of("channel", Channel), CLUSTERED)
 
     character_id: Mapped[str] = mapped_column(ForeignKey("character.id", ondelete="CASCADE"))
     channel: Mapped[Channel]
@@ -306,8 +277,8 @@ class CurveKey(Row):
     __tablename__ = "curve_key"
     __table_args__ = (
         UniqueConstraint("curve_id", "frame"),
-        _from_zero("frame"),
-        _one_of("interpolation", Interpolation),
+        from_zero("frame"),
+        one_of("interpolation", Interpolation),
         CLUSTERED,
     )
 
@@ -327,9 +298,9 @@ class Marker(Row):
     __tablename__ = "marker"
     __table_args__ = (
         Index(None, "scene_id"),
-        _from_zero("frame"),
-        _colour(),
-        _one_of("scope", MarkerScope),
+        from_zero("frame"),
+        hex_colour(),
+        one_of("scope", MarkerScope),
         CLUSTERED,
     )
 
@@ -346,11 +317,11 @@ class Take(Row):
     __tablename__ = "take"
     __table_args__ = (
         UniqueConstraint("scene_id", "number"),
-        _positive("number"),
-        _one_of("status", TakeStatus),
-        _named("renderer"),
-        _from_zero("seed"),
-        _check("rating_stars", "rating BETWEEN 0 AND 5"),
+        positive("number"),
+        one_of("status", TakeStatus),
+        not_empty("renderer"),
+        from_zero("seed"),
+        condition("rating_stars", "rating BETWEEN 0 AND 5"),
     )
 
     scene_id: Mapped[str] = mapped_column(ForeignKey("scene.id", ondelete="CASCADE"))
@@ -374,10 +345,10 @@ class TakeFile(Row):
     __tablename__ = "take_file"
     __table_args__ = (
         UniqueConstraint("take_id", "position"),
-        _from_zero("position"),
-        _named("role"),
-        _named("relative_path"),
-        _from_zero("size_bytes"),
+        from_zero("position"),
+        not_empty("role"),
+        not_empty("relative_path"),
+        from_zero("size_bytes"),
         CLUSTERED,
     )
 
@@ -393,7 +364,7 @@ class RenderPreset(Row):
     """A named set of render settings."""
 
     __tablename__ = "render_preset"
-    __table_args__ = (UniqueConstraint("name"), _named(), CLUSTERED)
+    __table_args__ = (UniqueConstraint("name"), not_empty(), CLUSTERED)
 
     name: Mapped[str]
     settings: Mapped[str]

@@ -180,8 +180,9 @@ except sqlite3.OperationalError as error:
 
 
 def test_opening_an_open_project_again_does_not_give_its_locks_away(store: ProjectStore, shot) -> None:
-    """Closing any descriptor of a file drops all POSIX locks of the process (sqlite.org/howtocorrupt.html)."""
-    with ProjectStore.open(store.path), python("-c", TRY_TO_TAKE_THE_LOG_AWAY, str(store.path)) as process:
+    """Closing any descriptor of a file drops all its POSIX locks (sqlite.org/howtocorrupt.html)."""
+    script = ("-c", TRY_TO_TAKE_THE_LOG_AWAY, str(store.path))
+    with ProjectStore.open(store.path), python(*script) as process:
         said, errors = process.communicate(timeout=30)
     assert (said.strip(), errors) == ("database is locked", "")
 

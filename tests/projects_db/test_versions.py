@@ -1,5 +1,6 @@
 """Named versions beside the project: saved, listed, restored, and offered when the project is damaged."""
 
+import os
 import sqlite3
 from contextlib import closing
 from fractions import Fraction
@@ -38,6 +39,19 @@ def test_versions_are_listed_newest_first_and_one_name_may_come_twice(store: Pro
     assert [version.name for version in store.versions()] == list(reversed(names))
     times = [version.created_at for version in store.versions()]
     assert times == sorted(times, reverse=True)
+
+
+def test_what_killed_processes_left_half_written_is_cleared_away_later(store: ProjectStore) -> None:
+    saved = store.save_version("One")
+    folder = store.folder / "Night train versions"
+    old, young = folder / ".0123.partial", folder / ".4567.partial"
+    for leftover in (old, young):
+        leftover.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    second = store.save_version("Two")
+    names = {file.name for file in folder.iterdir()}
+    assert names == {saved.file_name, second.file_name, young.name}
+    assert len(store.versions()) == 2
 
 
 def test_a_file_put_into_the_folder_by_hand_is_listed_under_its_own_name(store: ProjectStore) -> None:

@@ -29,6 +29,14 @@ def upgrade() -> None:
     _create_face_region_key()
 
 
+def _check(name: str, condition: str) -> sa.CheckConstraint:
+    return sa.CheckConstraint(condition, name=op.f(name))
+
+
+def _refers(name: str, column: str, table: str, ondelete: str) -> sa.ForeignKeyConstraint:
+    return sa.ForeignKeyConstraint([column], [f"{table}.id"], name=name, ondelete=ondelete)
+
+
 def _create_media_asset() -> None:
     op.create_table(
         "media_asset",
@@ -50,24 +58,20 @@ def _create_media_asset() -> None:
         sa.Column("audio_channels", sa.Integer(), nullable=True),
         sa.Column("audio_sample_rate", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_media_asset"),
-        sa.CheckConstraint("kind IN ('image', 'video', 'audio')", name=op.f("ck_media_asset_kind_known")),
-        sa.CheckConstraint("length(name) > 0", name=op.f("ck_media_asset_name_not_empty")),
-        sa.CheckConstraint("length(relative_path) > 0", name=op.f("ck_media_asset_relative_path_not_empty")),
-        sa.CheckConstraint("length(content_hash) > 0", name=op.f("ck_media_asset_content_hash_not_empty")),
-        sa.CheckConstraint("size_bytes >= 0", name=op.f("ck_media_asset_size_bytes_not_negative")),
-        sa.CheckConstraint("missing IN (0, 1)", name=op.f("ck_media_asset_missing_switch")),
-        sa.CheckConstraint("has_alpha IN (0, 1)", name=op.f("ck_media_asset_has_alpha_switch")),
-        sa.CheckConstraint("width > 0", name=op.f("ck_media_asset_width_positive")),
-        sa.CheckConstraint("height > 0", name=op.f("ck_media_asset_height_positive")),
-        sa.CheckConstraint(
-            "duration_s GLOB '[0-9]*/[1-9]*'", name=op.f("ck_media_asset_duration_s_not_negative")
-        ),
-        sa.CheckConstraint(
-            "frame_rate GLOB '[1-9]*/[1-9]*'", name=op.f("ck_media_asset_frame_rate_positive")
-        ),
-        sa.CheckConstraint("frame_count >= 0", name=op.f("ck_media_asset_frame_count_not_negative")),
-        sa.CheckConstraint("audio_channels > 0", name=op.f("ck_media_asset_audio_channels_positive")),
-        sa.CheckConstraint("audio_sample_rate > 0", name=op.f("ck_media_asset_audio_sample_rate_positive")),
+        _check("ck_media_asset_kind_known", "kind IN ('image', 'video', 'audio')"),
+        _check("ck_media_asset_name_not_empty", "length(name) > 0"),
+        _check("ck_media_asset_relative_path_not_empty", "length(relative_path) > 0"),
+        _check("ck_media_asset_content_hash_not_empty", "length(content_hash) > 0"),
+        _check("ck_media_asset_size_bytes_not_negative", "size_bytes >= 0"),
+        _check("ck_media_asset_missing_switch", "missing IN (0, 1)"),
+        _check("ck_media_asset_has_alpha_switch", "has_alpha IN (0, 1)"),
+        _check("ck_media_asset_width_positive", "width > 0"),
+        _check("ck_media_asset_height_positive", "height > 0"),
+        _check("ck_media_asset_duration_s_not_negative", "duration_s GLOB '[0-9]*/[1-9]*'"),
+        _check("ck_media_asset_frame_rate_positive", "frame_rate GLOB '[1-9]*/[1-9]*'"),
+        _check("ck_media_asset_frame_count_not_negative", "frame_count >= 0"),
+        _check("ck_media_asset_audio_channels_positive", "audio_channels > 0"),
+        _check("ck_media_asset_audio_sample_rate_positive", "audio_sample_rate > 0"),
         sqlite_with_rowid=False,
     )
     op.create_index("ix_media_asset_content_hash", "media_asset", ["content_hash"])
@@ -83,9 +87,9 @@ def _create_project() -> None:
         sa.Column("created_at", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_project"),
         sa.UniqueConstraint("only_one", name="uq_project_only_one"),
-        sa.CheckConstraint("only_one = 1", name=op.f("ck_project_only_one")),
-        sa.CheckConstraint("length(name) > 0", name=op.f("ck_project_name_not_empty")),
-        sa.CheckConstraint("frame_rate GLOB '[1-9]*/[1-9]*'", name=op.f("ck_project_frame_rate_positive")),
+        _check("ck_project_only_one", "only_one = 1"),
+        _check("ck_project_name_not_empty", "length(name) > 0"),
+        _check("ck_project_frame_rate_positive", "frame_rate GLOB '[1-9]*/[1-9]*'"),
         sqlite_with_rowid=False,
     )
 
@@ -98,7 +102,7 @@ def _create_render_preset() -> None:
         sa.Column("settings", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_render_preset"),
         sa.UniqueConstraint("name", name="uq_render_preset_name"),
-        sa.CheckConstraint("length(name) > 0", name=op.f("ck_render_preset_name_not_empty")),
+        _check("ck_render_preset_name_not_empty", "length(name) > 0"),
         sqlite_with_rowid=False,
     )
 
@@ -115,15 +119,10 @@ def _create_scene() -> None:
         sa.Column("negative_prompt", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_scene"),
         sa.UniqueConstraint("name", name="uq_scene_name"),
-        sa.CheckConstraint("length(name) > 0", name=op.f("ck_scene_name_not_empty")),
-        sa.CheckConstraint("position >= 0", name=op.f("ck_scene_position_not_negative")),
-        sa.CheckConstraint("length_frames > 0", name=op.f("ck_scene_length_frames_positive")),
-        sa.ForeignKeyConstraint(
-            ["plate_asset_id"],
-            ["media_asset.id"],
-            name="fk_scene_plate_asset_id_media_asset",
-            ondelete="RESTRICT",
-        ),
+        _check("ck_scene_name_not_empty", "length(name) > 0"),
+        _check("ck_scene_position_not_negative", "position >= 0"),
+        _check("ck_scene_length_frames_positive", "length_frames > 0"),
+        _refers("fk_scene_plate_asset_id_media_asset", "plate_asset_id", "media_asset", "RESTRICT"),
         sqlite_with_rowid=False,
     )
     op.create_index("ix_scene_plate_asset_id", "scene", ["plate_asset_id"])
@@ -140,15 +139,13 @@ def _create_character() -> None:
         sa.Column("position", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_character"),
         sa.UniqueConstraint("scene_id", "name", name="uq_character_scene_id_name"),
-        sa.CheckConstraint("length(name) > 0", name=op.f("ck_character_name_not_empty")),
-        sa.CheckConstraint(
+        _check("ck_character_name_not_empty", "length(name) > 0"),
+        _check(
+            "ck_character_colour_hex",
             "colour GLOB '#[0-9a-fA-F][0-9a-fA-F][0-9a-fA-F][0-9a-fA-F][0-9a-fA-F][0-9a-fA-F]'",
-            name=op.f("ck_character_colour_hex"),
         ),
-        sa.CheckConstraint("position >= 0", name=op.f("ck_character_position_not_negative")),
-        sa.ForeignKeyConstraint(
-            ["scene_id"], ["scene.id"], name="fk_character_scene_id_scene", ondelete="CASCADE"
-        ),
+        _check("ck_character_position_not_negative", "position >= 0"),
+        _refers("fk_character_scene_id_scene", "scene_id", "scene", "CASCADE"),
         sqlite_with_rowid=False,
     )
 
@@ -163,15 +160,13 @@ def _create_marker() -> None:
         sa.Column("colour", sa.Text(), nullable=False),
         sa.Column("scope", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_marker"),
-        sa.CheckConstraint("frame >= 0", name=op.f("ck_marker_frame_not_negative")),
-        sa.CheckConstraint(
+        _check("ck_marker_frame_not_negative", "frame >= 0"),
+        _check(
+            "ck_marker_colour_hex",
             "colour GLOB '#[0-9a-fA-F][0-9a-fA-F][0-9a-fA-F][0-9a-fA-F][0-9a-fA-F][0-9a-fA-F]'",
-            name=op.f("ck_marker_colour_hex"),
         ),
-        sa.CheckConstraint("scope IN ('note', 'chapter', 'to_do')", name=op.f("ck_marker_scope_known")),
-        sa.ForeignKeyConstraint(
-            ["scene_id"], ["scene.id"], name="fk_marker_scene_id_scene", ondelete="CASCADE"
-        ),
+        _check("ck_marker_scope_known", "scope IN ('note', 'chapter', 'to_do')"),
+        _refers("fk_marker_scene_id_scene", "scene_id", "scene", "CASCADE"),
         sqlite_with_rowid=False,
     )
     op.create_index("ix_marker_scene_id", "marker", ["scene_id"])
@@ -196,16 +191,12 @@ def _create_take() -> None:
         sa.Column("finished_at", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_take"),
         sa.UniqueConstraint("scene_id", "number", name="uq_take_scene_id_number"),
-        sa.CheckConstraint("number > 0", name=op.f("ck_take_number_positive")),
-        sa.CheckConstraint(
-            "status IN ('queued', 'done', 'failed', 'cancelled')", name=op.f("ck_take_status_known")
-        ),
-        sa.CheckConstraint("length(renderer) > 0", name=op.f("ck_take_renderer_not_empty")),
-        sa.CheckConstraint("seed >= 0", name=op.f("ck_take_seed_not_negative")),
-        sa.CheckConstraint("rating BETWEEN 0 AND 5", name=op.f("ck_take_rating_stars")),
-        sa.ForeignKeyConstraint(
-            ["scene_id"], ["scene.id"], name="fk_take_scene_id_scene", ondelete="CASCADE"
-        ),
+        _check("ck_take_number_positive", "number > 0"),
+        _check("ck_take_status_known", "status IN ('queued', 'done', 'failed', 'cancelled')"),
+        _check("ck_take_renderer_not_empty", "length(renderer) > 0"),
+        _check("ck_take_seed_not_negative", "seed >= 0"),
+        _check("ck_take_rating_stars", "rating BETWEEN 0 AND 5"),
+        _refers("fk_take_scene_id_scene", "scene_id", "scene", "CASCADE"),
     )
 
 
@@ -226,32 +217,17 @@ def _create_driving_clip() -> None:
         sa.Column("keep_sound", sa.Boolean(), nullable=False),
         sa.Column("gain_db", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_driving_clip"),
-        sa.CheckConstraint(
-            "source_in_s GLOB '[0-9]*/[1-9]*'", name=op.f("ck_driving_clip_source_in_s_not_negative")
-        ),
-        sa.CheckConstraint(
-            "source_out_s GLOB '[1-9]*/[1-9]*'", name=op.f("ck_driving_clip_source_out_s_positive")
-        ),
-        sa.CheckConstraint("start_frame >= 0", name=op.f("ck_driving_clip_start_frame_not_negative")),
-        sa.CheckConstraint("length_frames > 0", name=op.f("ck_driving_clip_length_frames_positive")),
-        sa.CheckConstraint("speed GLOB '[1-9]*/[1-9]*'", name=op.f("ck_driving_clip_speed_positive")),
-        sa.CheckConstraint(
-            "loop_mode IN ('once', 'hold', 'loop', 'ping_pong')", name=op.f("ck_driving_clip_loop_mode_known")
-        ),
-        sa.CheckConstraint("face_index >= 0", name=op.f("ck_driving_clip_face_index_not_negative")),
-        sa.CheckConstraint(
-            "neutral_s GLOB '[0-9]*/[1-9]*'", name=op.f("ck_driving_clip_neutral_s_not_negative")
-        ),
-        sa.CheckConstraint("keep_sound IN (0, 1)", name=op.f("ck_driving_clip_keep_sound_switch")),
-        sa.ForeignKeyConstraint(
-            ["character_id"],
-            ["character.id"],
-            name="fk_driving_clip_character_id_character",
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(
-            ["asset_id"], ["media_asset.id"], name="fk_driving_clip_asset_id_media_asset", ondelete="RESTRICT"
-        ),
+        _check("ck_driving_clip_source_in_s_not_negative", "source_in_s GLOB '[0-9]*/[1-9]*'"),
+        _check("ck_driving_clip_source_out_s_positive", "source_out_s GLOB '[1-9]*/[1-9]*'"),
+        _check("ck_driving_clip_start_frame_not_negative", "start_frame >= 0"),
+        _check("ck_driving_clip_length_frames_positive", "length_frames > 0"),
+        _check("ck_driving_clip_speed_positive", "speed GLOB '[1-9]*/[1-9]*'"),
+        _check("ck_driving_clip_loop_mode_known", "loop_mode IN ('once', 'hold', 'loop', 'ping_pong')"),
+        _check("ck_driving_clip_face_index_not_negative", "face_index >= 0"),
+        _check("ck_driving_clip_neutral_s_not_negative", "neutral_s GLOB '[0-9]*/[1-9]*'"),
+        _check("ck_driving_clip_keep_sound_switch", "keep_sound IN (0, 1)"),
+        _refers("fk_driving_clip_character_id_character", "character_id", "character", "CASCADE"),
+        _refers("fk_driving_clip_asset_id_media_asset", "asset_id", "media_asset", "RESTRICT"),
         sqlite_with_rowid=False,
     )
     op.create_index("ix_driving_clip_asset_id", "driving_clip", ["asset_id"])
@@ -267,14 +243,9 @@ def _create_face_region() -> None:
         sa.Column("feather", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_face_region"),
         sa.UniqueConstraint("character_id", name="uq_face_region_character_id"),
-        sa.CheckConstraint("shape IN ('box', 'ellipse')", name=op.f("ck_face_region_shape_known")),
-        sa.CheckConstraint("feather BETWEEN 0 AND 1", name=op.f("ck_face_region_feather_share")),
-        sa.ForeignKeyConstraint(
-            ["character_id"],
-            ["character.id"],
-            name="fk_face_region_character_id_character",
-            ondelete="CASCADE",
-        ),
+        _check("ck_face_region_shape_known", "shape IN ('box', 'ellipse')"),
+        _check("ck_face_region_feather_share", "feather BETWEEN 0 AND 1"),
+        _refers("fk_face_region_character_id_character", "character_id", "character", "CASCADE"),
         sqlite_with_rowid=False,
     )
 
@@ -287,16 +258,11 @@ def _create_intensity_curve() -> None:
         sa.Column("channel", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_intensity_curve"),
         sa.UniqueConstraint("character_id", "channel", name="uq_intensity_curve_character_id_channel"),
-        sa.CheckConstraint(
+        _check(
+            "ck_intensity_curve_channel_known",
             "channel IN ('expression', 'head', 'eyes', 'mouth', 'emotion', 'voice', 'body_motion')",
-            name=op.f("ck_intensity_curve_channel_known"),
         ),
-        sa.ForeignKeyConstraint(
-            ["character_id"],
-            ["character.id"],
-            name="fk_intensity_curve_character_id_character",
-            ondelete="CASCADE",
-        ),
+        _refers("fk_intensity_curve_character_id_character", "character_id", "character", "CASCADE"),
         sqlite_with_rowid=False,
     )
 
@@ -313,13 +279,11 @@ def _create_take_file() -> None:
         sa.Column("size_bytes", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_take_file"),
         sa.UniqueConstraint("take_id", "position", name="uq_take_file_take_id_position"),
-        sa.CheckConstraint("position >= 0", name=op.f("ck_take_file_position_not_negative")),
-        sa.CheckConstraint("length(role) > 0", name=op.f("ck_take_file_role_not_empty")),
-        sa.CheckConstraint("length(relative_path) > 0", name=op.f("ck_take_file_relative_path_not_empty")),
-        sa.CheckConstraint("size_bytes >= 0", name=op.f("ck_take_file_size_bytes_not_negative")),
-        sa.ForeignKeyConstraint(
-            ["take_id"], ["take.id"], name="fk_take_file_take_id_take", ondelete="CASCADE"
-        ),
+        _check("ck_take_file_position_not_negative", "position >= 0"),
+        _check("ck_take_file_role_not_empty", "length(role) > 0"),
+        _check("ck_take_file_relative_path_not_empty", "length(relative_path) > 0"),
+        _check("ck_take_file_size_bytes_not_negative", "size_bytes >= 0"),
+        _refers("fk_take_file_take_id_take", "take_id", "take", "CASCADE"),
         sqlite_with_rowid=False,
     )
 
@@ -337,28 +301,13 @@ def _create_voice_clip() -> None:
         sa.Column("fade_in_s", sa.Text(), nullable=False),
         sa.Column("fade_out_s", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_voice_clip"),
-        sa.CheckConstraint(
-            "source_in_s GLOB '[0-9]*/[1-9]*'", name=op.f("ck_voice_clip_source_in_s_not_negative")
-        ),
-        sa.CheckConstraint(
-            "source_out_s GLOB '[1-9]*/[1-9]*'", name=op.f("ck_voice_clip_source_out_s_positive")
-        ),
-        sa.CheckConstraint("start_frame >= 0", name=op.f("ck_voice_clip_start_frame_not_negative")),
-        sa.CheckConstraint(
-            "fade_in_s GLOB '[0-9]*/[1-9]*'", name=op.f("ck_voice_clip_fade_in_s_not_negative")
-        ),
-        sa.CheckConstraint(
-            "fade_out_s GLOB '[0-9]*/[1-9]*'", name=op.f("ck_voice_clip_fade_out_s_not_negative")
-        ),
-        sa.ForeignKeyConstraint(
-            ["character_id"],
-            ["character.id"],
-            name="fk_voice_clip_character_id_character",
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(
-            ["asset_id"], ["media_asset.id"], name="fk_voice_clip_asset_id_media_asset", ondelete="RESTRICT"
-        ),
+        _check("ck_voice_clip_source_in_s_not_negative", "source_in_s GLOB '[0-9]*/[1-9]*'"),
+        _check("ck_voice_clip_source_out_s_positive", "source_out_s GLOB '[1-9]*/[1-9]*'"),
+        _check("ck_voice_clip_start_frame_not_negative", "start_frame >= 0"),
+        _check("ck_voice_clip_fade_in_s_not_negative", "fade_in_s GLOB '[0-9]*/[1-9]*'"),
+        _check("ck_voice_clip_fade_out_s_not_negative", "fade_out_s GLOB '[0-9]*/[1-9]*'"),
+        _refers("fk_voice_clip_character_id_character", "character_id", "character", "CASCADE"),
+        _refers("fk_voice_clip_asset_id_media_asset", "asset_id", "media_asset", "RESTRICT"),
         sqlite_with_rowid=False,
     )
     op.create_index("ix_voice_clip_asset_id", "voice_clip", ["asset_id"])
@@ -379,16 +328,9 @@ def _create_curve_key() -> None:
         sa.Column("handle_out_value", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_curve_key"),
         sa.UniqueConstraint("curve_id", "frame", name="uq_curve_key_curve_id_frame"),
-        sa.CheckConstraint("frame >= 0", name=op.f("ck_curve_key_frame_not_negative")),
-        sa.CheckConstraint(
-            "interpolation IN ('hold', 'linear', 'bezier')", name=op.f("ck_curve_key_interpolation_known")
-        ),
-        sa.ForeignKeyConstraint(
-            ["curve_id"],
-            ["intensity_curve.id"],
-            name="fk_curve_key_curve_id_intensity_curve",
-            ondelete="CASCADE",
-        ),
+        _check("ck_curve_key_frame_not_negative", "frame >= 0"),
+        _check("ck_curve_key_interpolation_known", "interpolation IN ('hold', 'linear', 'bezier')"),
+        _refers("fk_curve_key_curve_id_intensity_curve", "curve_id", "intensity_curve", "CASCADE"),
         sqlite_with_rowid=False,
     )
 
@@ -405,18 +347,13 @@ def _create_face_region_key() -> None:
         sa.Column("height", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_face_region_key"),
         sa.UniqueConstraint("region_id", "frame", name="uq_face_region_key_region_id_frame"),
-        sa.CheckConstraint("frame >= 0", name=op.f("ck_face_region_key_frame_not_negative")),
-        sa.CheckConstraint("x >= 0", name=op.f("ck_face_region_key_x_not_negative")),
-        sa.CheckConstraint("y >= 0", name=op.f("ck_face_region_key_y_not_negative")),
-        sa.CheckConstraint("width > 0", name=op.f("ck_face_region_key_width_positive")),
-        sa.CheckConstraint("height > 0", name=op.f("ck_face_region_key_height_positive")),
-        sa.CheckConstraint("x + width <= 1.000001", name=op.f("ck_face_region_key_inside_width")),
-        sa.CheckConstraint("y + height <= 1.000001", name=op.f("ck_face_region_key_inside_height")),
-        sa.ForeignKeyConstraint(
-            ["region_id"],
-            ["face_region.id"],
-            name="fk_face_region_key_region_id_face_region",
-            ondelete="CASCADE",
-        ),
+        _check("ck_face_region_key_frame_not_negative", "frame >= 0"),
+        _check("ck_face_region_key_x_not_negative", "x >= 0"),
+        _check("ck_face_region_key_y_not_negative", "y >= 0"),
+        _check("ck_face_region_key_width_positive", "width > 0"),
+        _check("ck_face_region_key_height_positive", "height > 0"),
+        _check("ck_face_region_key_inside_width", "x + width <= 1.000001"),
+        _check("ck_face_region_key_inside_height", "y + height <= 1.000001"),
+        _refers("fk_face_region_key_region_id_face_region", "region_id", "face_region", "CASCADE"),
         sqlite_with_rowid=False,
     )
