@@ -42,7 +42,10 @@ class DriverCheck(QWidget):
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
-        for finding in list(self._findings(character))[:MOST_FINDINGS]:
+        findings = list(self._findings(character))[:MOST_FINDINGS]
+        self.setVisible(bool(findings))
+        self._column.addWidget(label(self.tr("Driver check"), TextTone.HEADING))
+        for finding in findings:
             self._column.addWidget(_box(finding))
 
     def _findings(self, character: CharacterRecord) -> Iterator[Finding]:

@@ -76,7 +76,6 @@ class InspectorPanel(QWidget):
         column.addLayout(_row(self.tr("Keys"), self._keys, self.region_key))
         column.addSpacing(4)
         column.addWidget(ClipSection(self._desk))
-        column.addWidget(label(self.tr("Driver check"), TextTone.HEADING))
         column.addWidget(self.driver_check)
         column.addStretch(1)
         area = QScrollArea()

@@ -34,7 +34,8 @@ class MediaPanel(QWidget):
         self.view = QListView()
         self._set_up_view()
         self._empty = EmptyState("", self.tr("Drop driving clips and voices here, or choose some."))
-        self._empty.add_button(self.tr("Choose media…")).clicked.connect(self.media_wanted)
+        self._choose_button = self._empty.add_button(self.tr("Choose media…"))
+        self._choose_button.clicked.connect(self.media_wanted)
         self._empty.files_dropped.connect(self._on_files_dropped)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.view)
@@ -50,6 +51,10 @@ class MediaPanel(QWidget):
     def sizeHint(self) -> QSize:
         """As wide as in the design."""
         return QSize(216, 140)
+
+    def minimumSizeHint(self) -> QSize:
+        """Narrower on a small screen."""
+        return QSize(160, 60)
 
     def _set_up_view(self) -> None:
         self.view.setModel(self.model)
@@ -96,7 +101,14 @@ class MediaPanel(QWidget):
     def _show_empty(self) -> None:
         has_rows = self.model.rowCount() > 0
         self._stack.setCurrentWidget(self.view if has_rows else self._empty)
-        self._empty.setEnabled(self._desk.session.is_open)
+        is_open = self._desk.session.is_open
+        self._choose_button.setVisible(is_open)
+        self._empty.say(
+            "",
+            self.tr("Drop driving clips and voices here, or choose some.")
+            if is_open
+            else self.tr("Driving clips and voices show here."),
+        )
 
     def _on_theme_changed(self) -> None:
         self.add_action.setIcon(self._desk.theme.icon("add"))

@@ -147,6 +147,8 @@ class QueuePanel(QWidget):
             desk.queue.queue_changed,
             desk.queue.link_changed,
             desk.session.scene_chosen,
+            desk.session.project_opened,
+            desk.session.project_closed,
             desk.theme.theme_changed,
         ):
             signal.connect(self.refresh)

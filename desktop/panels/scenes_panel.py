@@ -34,7 +34,8 @@ class ScenesPanel(QWidget):
         self.view = QListView()
         self._set_up_view()
         self._empty = EmptyState("", self.tr("Drop a still here, or choose one."))
-        self._empty.add_button(self.tr("Choose a still…")).clicked.connect(self.stills_wanted)
+        self._choose_button = self._empty.add_button(self.tr("Choose a still…"))
+        self._choose_button.clicked.connect(self.stills_wanted)
         self._empty.files_dropped.connect(self._on_files_dropped)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.view)
@@ -51,6 +52,10 @@ class ScenesPanel(QWidget):
     def sizeHint(self) -> QSize:
         """As wide as in the design."""
         return QSize(216, 290)
+
+    def minimumSizeHint(self) -> QSize:
+        """Narrower on a small screen."""
+        return QSize(160, 60)
 
     def _set_up_view(self) -> None:
         self.view.setModel(self.model)
@@ -102,8 +107,13 @@ class ScenesPanel(QWidget):
     def _show_chosen(self) -> None:
         session = self._desk.session
         self._stack.setCurrentWidget(self.view if session.scenes else self._empty)
-        self._empty.setVisible(not session.scenes)
-        self._empty.setEnabled(session.is_open)
+        self._choose_button.setVisible(session.is_open)
+        self._empty.say(
+            "",
+            self.tr("Drop a still here, or choose one.")
+            if session.is_open
+            else self.tr("The scenes of a project show here."),
+        )
         row = self.model.row_of(session.scene.id if session.scene else None)
         if row >= 0 and self.view.currentIndex().row() != row:
             self.view.setCurrentIndex(self.model.index(row))

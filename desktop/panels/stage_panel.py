@@ -83,7 +83,7 @@ class StagePanel(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         """Room for the transport."""
-        return QSize(420, 160)
+        return QSize(560, 160)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Keep the note in its corner."""

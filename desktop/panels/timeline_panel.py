@@ -42,11 +42,11 @@ class TimelinePanel(QWidget):
         self.zoom_in_action = QAction(self.tr("Zoom in"), self)
         self.zoom_out_action = QAction(self.tr("Zoom out"), self)
         self.zoom = LevelSlider(desk.theme, low=0.0, high=1.0, name=self.tr("Timeline zoom"))
-        self._empty = EmptyState(
-            "", self.tr("A character brings its tracks. Find the faces on the plate, or draw one.")
-        )
-        self._empty.add_button(self.tr("Find faces")).clicked.connect(self.faces_wanted)
-        self._empty.add_button(self.tr("Draw a face region")).clicked.connect(self.drawing_wanted)
+        self._empty = EmptyState("", "")
+        self._find_button = self._empty.add_button(self.tr("Find faces"))
+        self._draw_button = self._empty.add_button(self.tr("Draw a face region"))
+        self._find_button.clicked.connect(self.faces_wanted)
+        self._draw_button.clicked.connect(self.drawing_wanted)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.view)
         self._stack.addWidget(self._empty)
@@ -138,10 +138,20 @@ class TimelinePanel(QWidget):
                 timeline_content(scene, session.assets, session.frame_rate, folded=self._folded)
             )
         has_tracks = bool(scene and scene.characters)
-        self._stack.setCurrentWidget(self.view if has_tracks or scene is None else self._empty)
+        self._stack.setCurrentWidget(self.view if has_tracks else self._empty)
+        self._say_empty(has_scene=scene is not None)
         self.view.setEnabled(has_tracks)
         self.view.set_playhead(self._desk.playback.frame)
         self._show_art()
+
+    def _say_empty(self, *, has_scene: bool) -> None:
+        self._find_button.setVisible(has_scene)
+        self._draw_button.setVisible(has_scene)
+        if has_scene:
+            text = self.tr("A character brings its tracks. Find the faces on the plate, or draw one.")
+        else:
+            text = self.tr("The tracks of a scene's characters show here.")
+        self._empty.say("", text)
 
     def _show_art(self) -> None:
         art: dict[str, MediaArt] = {}

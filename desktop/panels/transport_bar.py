@@ -1,7 +1,7 @@
 """Below the stage: what it shows, play and step, the timecode, how well it plays, loop."""
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtGui import QAction, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 from desktop.authoring.frame_rates import frame_rate_text
@@ -10,6 +10,9 @@ from desktop.state.playback import StageSource, timecode
 from desktop.widgets.labels import TextTone, label
 from desktop.widgets.segments import Segments
 from projects_db.records import TakeStatus
+
+
+ROOMY_PX = 640
 
 
 class TransportBar(QWidget):
@@ -37,6 +40,7 @@ class TransportBar(QWidget):
         self.timecode = label()
         self.timecode.setObjectName("timecode")
         self.rate = label(tone=TextTone.QUIET)
+        self._loop = _tool(self.loop_action, 14)
         self._lay_out()
         self._bind()
 
@@ -58,6 +62,13 @@ class TransportBar(QWidget):
         """Move the playhead to the last frame."""
         self.go_to(self._playback.length_frames - 1)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Say less where there is little room."""
+        super().resizeEvent(event)
+        narrow = event.size().width() < ROOMY_PX
+        icon_only, both = Qt.ToolButtonStyle.ToolButtonIconOnly, Qt.ToolButtonStyle.ToolButtonTextBesideIcon
+        self._loop.setToolButtonStyle(icon_only if narrow else both)
+
     def _lay_out(self) -> None:
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 2, 8, 2)
@@ -78,9 +89,7 @@ class TransportBar(QWidget):
         row.addSpacing(8)
         row.addWidget(self.rate)
         row.addSpacing(8)
-        loop = _tool(self.loop_action, 14)
-        loop.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        row.addWidget(loop)
+        row.addWidget(self._loop)
         row.addStretch(1)
 
     def _bind(self) -> None:

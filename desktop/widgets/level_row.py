@@ -10,8 +10,8 @@ from desktop.widgets.key_diamond import KeyDiamond, KeyState
 from desktop.widgets.labels import TextTone, label
 from desktop.widgets.level_slider import LevelSlider
 
-NAME_PX = 84
-VALUE_PX = 40
+NAME_PX = 74
+VALUE_PX = 38
 
 
 class LevelRow(QWidget):
@@ -40,7 +40,7 @@ class LevelRow(QWidget):
         self.diamond = KeyDiamond(theme, self.tr("Key for %s") % name)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(6)
+        row.setSpacing(5)
         for part in (self._name, self.slider, self._value, self.diamond):
             row.addWidget(part)
         policy = self.diamond.sizePolicy()

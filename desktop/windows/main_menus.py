@@ -5,7 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, QUrl
-from PySide6.QtGui import QAction, QActionGroup, QDesktopServices, QKeySequence
+from PySide6.QtGui import QAction, QActionGroup, QDesktopServices, QKeySequence, QShortcut
 from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 
 from desktop.authoring.frame_rates import frame_rate_text
@@ -36,16 +36,17 @@ class MainMenus(QObject):
         self.bar = QMenuBar()
         self.bar.setNativeMenuBar(False)
         titles = {
-            "file": self.tr("&File"),
-            "edit": self.tr("&Edit"),
-            "scene": self.tr("&Scene"),
-            "character": self.tr("&Character"),
-            "view": self.tr("&View"),
-            "queue": self.tr("&Queue"),
-            "help": self.tr("&Help"),
+            "file": self.tr("File"),
+            "edit": self.tr("Edit"),
+            "scene": self.tr("Scene"),
+            "character": self.tr("Character"),
+            "view": self.tr("View"),
+            "queue": self.tr("Queue"),
+            "help": self.tr("Help"),
         }
         self._menus: dict[str, QMenu] = {key: self.bar.addMenu(title) for key, title in titles.items()}
         self._needs_project: list[QAction] = []
+        self._add_access_keys(window)
         self._recent = QMenu(self.tr("Open recent"), self.bar)
         self._fill_file()
         self._fill_edit()
@@ -102,6 +103,15 @@ class MainMenus(QObject):
             action.triggered.connect(self._rate_chooser(rate))
         menu.menuAction().setEnabled(False)
         self._needs_project.append(menu.menuAction())
+
+    def _add_access_keys(self, window: QWidget) -> None:
+        """Alt and a menu's first letter open it; the letters are not underlined."""
+        for menu in self._menus.values():
+            shortcut = QShortcut(QKeySequence(f"Alt+{menu.title()[0]}"), window)
+            shortcut.activated.connect(self._menu_opener(menu))
+
+    def _menu_opener(self, menu: QMenu) -> Callable[[], None]:
+        return lambda: self.bar.setActiveAction(menu.menuAction())
 
     def _fill_file(self) -> None:
         flows = self._flows

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QCloseEvent, QKeyEvent
+from PySide6.QtCore import QByteArray, QSize, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QMessageBox, QVBoxLayout, QWidget
 
 from desktop.panels.desk import Desk
@@ -28,6 +28,14 @@ from desktop.windows.window_menus import fill_window_menus
 LAYOUT_VERSION = 1
 FIRST_SIZE = QSize(1440, 900)
 SMALLEST_SIZE = QSize(960, 620)
+BARS_PX = 55
+DOCK_AREAS = {
+    "scenes": Qt.DockWidgetArea.LeftDockWidgetArea,
+    "media": Qt.DockWidgetArea.LeftDockWidgetArea,
+    "inspector": Qt.DockWidgetArea.RightDockWidgetArea,
+    "timeline": Qt.DockWidgetArea.BottomDockWidgetArea,
+    "results": Qt.DockWidgetArea.BottomDockWidgetArea,
+}
 
 
 class MainWindow(QMainWindow):
@@ -51,16 +59,20 @@ class MainWindow(QMainWindow):
         self.message = MessageStrip(desk.theme)
         self.question = QuestionStrip()
         self.docks: dict[str, QDockWidget] = {}
+        self._given: tuple[int, ...] = ()
+        self._is_restored = False
         self.setWindowTitle("Masque")
         self.setWindowIcon(desk.theme.icon("masque"))
         self.setMinimumSize(SMALLEST_SIZE)
-        self.resize(FIRST_SIZE)
         self._place_bars()
         self._place_docks()
+        self.resize(FIRST_SIZE)
         fill_window_menus(self, desk)
         self._bind()
         self.setStatusBar(EngineStatusBar(desk))
         self._restore_layout()
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setFocus()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Keys that nobody took drive the transport."""
@@ -81,9 +93,23 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remember the layout and end; a render that runs goes on in the engine."""
         self.results.takes.keep_note()
-        self._desk.preferences.set_layout(self.saveGeometry(), self.saveState(LAYOUT_VERSION))
+        docks = self.saveState(LAYOUT_VERSION) if self._is_rearranged() else QByteArray()
+        self._desk.preferences.set_layout(self.saveGeometry(), docks)
         super().closeEvent(event)
         self.closed.emit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Let the docks keep their shares until somebody drags one to a size of its own."""
+        untouched = not self._is_rearranged()
+        super().resizeEvent(event)
+        if untouched:
+            self._size_docks()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Sizes are only real once the window is shown."""
+        super().showEvent(event)
+        if not self._is_rearranged():
+            self._size_docks()
 
     def confirm_scene_removal(self, scene_id: str) -> None:
         """Ask before a scene with its characters goes."""
@@ -109,6 +135,7 @@ class MainWindow(QMainWindow):
         for dock in self.docks.values():
             dock.setFloating(False)
             dock.show()
+        self._is_restored = False
         self._arrange_docks()
 
     def _confirm(self, question: str, explanation: str, act: Callable[[], object]) -> None:
@@ -155,20 +182,48 @@ class MainWindow(QMainWindow):
 
     def _arrange_docks(self) -> None:
         docks = self.docks
-        self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, docks["scenes"])
+        for key in ("scenes", "inspector", "timeline"):
+            self.addDockWidget(DOCK_AREAS[key], docks[key])
         self.splitDockWidget(docks["scenes"], docks["media"], Qt.Orientation.Vertical)
-        self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, docks["inspector"])
-        self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, docks["timeline"])
         self.splitDockWidget(docks["timeline"], docks["results"], Qt.Orientation.Vertical)
-        self.resizeDocks([docks["scenes"], docks["inspector"]], [216, 272], Qt.Orientation.Horizontal)
-        self.resizeDocks([docks["scenes"], docks["media"]], [286, 140], Qt.Orientation.Vertical)
-        self.resizeDocks([docks["timeline"], docks["results"]], [268, 150], Qt.Orientation.Vertical)
+        self._size_docks()
+
+    def _size_docks(self) -> None:
+        """Give the docks their shares of the window; the stage keeps the most."""
+        docks, width, height = self.docks, self.width(), self.height()
+        left, right = min(216, max(176, width * 15 // 100)), min(272, max(228, width * 19 // 100))
+        timeline, results = height * 298 // 1000, height * 165 // 1000
+        upper = height - timeline - results - BARS_PX
+        self.resizeDocks([docks["scenes"], docks["inspector"]], [left, right], Qt.Orientation.Horizontal)
+        self.resizeDocks(
+            [docks["scenes"], docks["media"]], [upper * 2 // 3, upper // 3], Qt.Orientation.Vertical
+        )
+        self.resizeDocks([docks["timeline"], docks["results"]], [timeline, results], Qt.Orientation.Vertical)
+        self._given = self._dock_sizes()
+
+    def _is_rearranged(self) -> bool:
+        """Whether somebody has moved, hidden or sized a dock by hand."""
+        if self._is_restored or self._dock_sizes() != self._given:
+            return True
+        return any(
+            dock.isFloating() or dock.isHidden() or self.dockWidgetArea(dock) != DOCK_AREAS[key]
+            for key, dock in self.docks.items()
+        )
+
+    def _dock_sizes(self) -> tuple[int, ...]:
+        docks = self.docks
+        return (
+            docks["scenes"].width(),
+            docks["inspector"].width(),
+            docks["timeline"].height(),
+            docks["results"].height(),
+        )
 
     def _restore_layout(self) -> None:
         saved = self._desk.preferences.layout()
         if saved is not None:
             self.restoreGeometry(saved[0])
-            self.restoreState(saved[1], LAYOUT_VERSION)
+            self._is_restored = self.restoreState(saved[1], LAYOUT_VERSION)
 
     def _bind(self) -> None:
         desk = self._desk
