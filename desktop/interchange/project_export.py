@@ -1,6 +1,7 @@
 """Exports finished takes of a project to a delivery folder: media, a shot list and the edit."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -15,6 +16,7 @@ from desktop.interchange.take_choice import choose_takes
 from engine.media.content_hash import hash_file
 from engine.media.video_writer import MovieFormat
 from engine.media.write_errors import writing
+from engine.protocol.errors import UserError
 from projects_db.project_store import ProjectStore
 
 SHOT_LIST_NAME = "shot_list.csv"
@@ -32,7 +34,8 @@ class ExportSettings:
     """What an export holds.
 
     `takes` are ids (or unique beginnings of ids); none means the best take of every scene. `timeline` None
-    writes no edit. Without `overwrite` an export never replaces a file.
+    writes no edit. `stems` adds each character's sound to the mix. Without `overwrite` an export replaces no
+    file.
     """
 
     takes: tuple[str, ...] = ()
@@ -118,6 +121,7 @@ class Delivery:
         on_progress: Callable[[ExportProgress], None] | None = None,
     ) -> tuple[DeliveredShot, ...]:
         """Write everything into `destination`. Raises UserError as `export_project`."""
+        _require_different(self.names())
         with staged_delivery(destination, self.names(), overwrite=overwrite) as staging:
             shots = self._write_shots(staging, on_progress)
             hashes = {
@@ -147,6 +151,16 @@ class Delivery:
 
             shots.append(export_take(plan, folder, on_frame=tell))
         return tuple(shots)
+
+
+def _require_different(names: Sequence[str]) -> None:
+    counted = Counter(name.casefold() for name in names)
+    twice = next((name for name in names if counted[name.casefold()] > 1), None)
+    if twice is not None:
+        raise UserError(
+            f"Two files of the export would be called {twice}.",
+            next_step="Rename the scene or the character it is called after.",
+        )
 
 
 def _write_text(path: Path, text: str) -> None:

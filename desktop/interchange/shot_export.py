@@ -30,7 +30,7 @@ FrameDone = Callable[[], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShotPlan:
-    """How one shot is delivered."""
+    """How one shot is delivered: the mix always as a WAV too, each character's sound `with_stems`."""
 
     shot: DeliverableShot
     movie_format: MovieFormat
@@ -45,7 +45,7 @@ class ShotPlan:
             picture_name=shot.name if sequence_suffix else f"{shot.name}{MOVIE_SUFFIXES[movie_format]}",
             sequence_prefix=f"{shot.name}." if sequence_suffix else "",
             sequence_suffix=sequence_suffix,
-            mix_name=f"{shot.name}_mix.wav" if self.with_stems and shot.mix else None,
+            mix_name=f"{shot.name}_mix.wav" if shot.mix else None,
             stems=self._stem_names() if self.with_stems else (),
         )
 
@@ -55,7 +55,7 @@ class ShotPlan:
             return ()
         return (
             f"{self.shot.title} is partly transparent, which {self.movie_format.value} cannot keep:"
-            " choose prores4444, png or exr to keep it.",
+            " it is shown over black. Choose prores4444, png or exr to keep it.",
         )
 
     def _stem_names(self) -> tuple[DeliveredStem, ...]:
@@ -94,7 +94,7 @@ def _write_picture(plan: ShotPlan, path: Path, on_frame: FrameDone | None) -> No
             width=shot.width,
             height=shot.height,
             frame_rate=shot.frame_rate,
-            sound=_sound(shot),
+            sound=None if plan.movie_format in SEQUENCE_SUFFIXES else _sound(shot),
             sample_rate=SAMPLE_RATE,
         ) as writer,
     ):
@@ -104,7 +104,7 @@ def _write_picture(plan: ShotPlan, path: Path, on_frame: FrameDone | None) -> No
                 next_step="Render the scene again and export the new take.",
                 code=ErrorCode.FILE_UNREADABLE,
             )
-        for picture in _pictures(master, with_alpha=shot.has_alpha and plan.movie_format in ALPHA_FORMATS):
+        for picture in _pictures(master, with_alpha=shot.has_alpha):
             writer.write(picture)
             if on_frame is not None:
                 on_frame()

@@ -136,17 +136,31 @@ def test_prores_4444_keeps_alpha(project, tmp_path):
     assert abs(int(alpha[24, 10]) - 64) <= 1 and alpha[24, 50] == 255
 
 
+def test_a_sequence_leaves_its_sound_to_the_mix_beside_it(project, tmp_path):
+    project.take(project.scene("Duet"), frames=3)
+    settings = ExportSettings(movie_format=MovieFormat.PNG, stems=False)
+    export_project(project.store, tmp_path / "out", settings)
+    assert "Night-shoot_Duet_take01_mix.wav" in names_in(tmp_path / "out")
+    assert {path.suffix for path in (tmp_path / "out" / "Night-shoot_Duet_take01").iterdir()} == {".png"}
+    timeline = otio.adapters.read_from_file(str(tmp_path / "out" / "timeline.otio"))
+    assert [track.name for track in timeline.audio_tracks()] == ["Mix"]
+
+
 def test_an_exr_sequence_is_written_whole(project, tmp_path):
     project.take(project.scene("Ghost"), frames=2, alpha=True)
     exported = export_project(project.store, tmp_path / "out", ExportSettings(movie_format=MovieFormat.EXR))
     assert [path.suffix for path in sorted(exported.files[0].iterdir())] == [".exr", ".exr"]
 
 
-def test_a_movie_that_cannot_keep_alpha_says_so(project, tmp_path):
+def test_a_movie_that_cannot_keep_alpha_shows_black_and_says_so(project, tmp_path):
     project.take(project.scene("Ghost"), frames=2, alpha=True)
     exported = export_project(project.store, tmp_path / "out", ExportSettings(movie_format=MovieFormat.H264))
     (warning,) = exported.warnings
     assert warning.startswith("Take 1 of “Ghost” is partly transparent, which h264 cannot keep")
+    with VideoReader(exported.files[0]) as reader:
+        shown = reader.frame_number(1)[24]
+    assert shown[10].mean() == pytest.approx(52 * 64 / 255, abs=4)
+    assert shown[50].mean() == pytest.approx(52, abs=4)
 
 
 def test_a_silent_take_becomes_a_movie_without_sound(project, tmp_path):
@@ -156,11 +170,15 @@ def test_a_silent_take_becomes_a_movie_without_sound(project, tmp_path):
     assert names_in(tmp_path / "out") == ["Night-shoot_Quiet_take01.mov", "shot_list.csv", "timeline.otio"]
 
 
-def test_stems_and_edit_can_be_left_out(project, tmp_path):
+def test_the_characters_sounds_and_the_edit_can_be_left_out(project, tmp_path):
     project.take(project.scene("Duet"))
     settings = ExportSettings(movie_format=MovieFormat.H264, stems=False, timeline=None)
     export_project(project.store, tmp_path / "out", settings)
-    assert names_in(tmp_path / "out") == ["Night-shoot_Duet_take01.mp4", "shot_list.csv"]
+    assert names_in(tmp_path / "out") == [
+        "Night-shoot_Duet_take01.mp4",
+        "Night-shoot_Duet_take01_mix.wav",
+        "shot_list.csv",
+    ]
 
 
 @pytest.mark.parametrize("movie_format", [MovieFormat.PRORES_422_HQ, MovieFormat.PNG])
@@ -189,6 +207,14 @@ def test_a_shorter_sequence_leaves_no_frames_of_the_longer_one_it_replaces(proje
     export_project(project.store, out, ExportSettings(movie_format=MovieFormat.PNG, overwrite=True))
     assert not stale.exists()
     assert len(list((out / "Night-shoot_Duet_take01").iterdir())) == 5
+
+
+def test_two_files_of_one_name_are_refused_before_anything_is_written(project, tmp_path):
+    project.take(project.scene("S"), frames=2, stems=("x_take01_mix",))
+    project.take(project.scene("S_take01_x"), frames=2, stems=())
+    with pytest.raises(UserError, match=r"would be called Night-shoot_S_take01_x_take01_mix\.wav\. Rename"):
+        export_project(project.store, tmp_path / "out", PRORES)
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_export_stopped_halfway_leaves_nothing_and_no_folder_it_made(project, tmp_path):
