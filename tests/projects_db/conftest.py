@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from projects_db import connection
 from projects_db.project_change import ProjectChange
 from projects_db.project_store import ProjectStore
 from projects_db.records import (
@@ -45,6 +46,14 @@ class Shot:
     marker: str
     take: str
     preset: str
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave it to the system when to write, in this process only: what is tested here loses no power."""
+    settings = tuple(setting for setting in connection._SETTINGS if "synchronous" not in setting)
+    monkeypatch.setattr(connection, "_SETTINGS", (*settings, "PRAGMA synchronous = OFF"))
+    monkeypatch.setattr("os.fsync", lambda descriptor: None)
 
 
 @pytest.fixture

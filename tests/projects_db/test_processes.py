@@ -167,6 +167,24 @@ def test_the_first_to_close_leaves_the_log_to_the_last(store: ProjectStore, shot
         assert opened.scenes()[0].name == "After"
 
 
+SAY_SETTINGS = """
+import sys
+from pathlib import Path
+from projects_db.project_store import ProjectStore
+
+with ProjectStore.open(Path(sys.argv[1])) as store:
+    for name in ("foreign_keys", "synchronous", "journal_mode", "trusted_schema", "busy_timeout"):
+        print(store._project_connection.driver.execute(f"PRAGMA {name}").fetchone()[0])
+"""
+
+
+def test_a_commit_waits_for_the_disk_and_foreign_keys_are_kept(store: ProjectStore) -> None:
+    store.close()
+    with python("-c", SAY_SETTINGS, str(store.path)) as process:
+        said, errors = process.communicate(timeout=30)
+    assert (said.split(), errors) == (["1", "2", "wal", "0", "5000"], "")
+
+
 TRY_TO_TAKE_THE_LOG_AWAY = """
 import sqlite3
 import sys
