@@ -19,8 +19,8 @@ from engine.protocol.errors import ErrorCode, UserError
 Picture = NDArray[np.uint8]
 
 MOST_LOOKS = 12
-LOOK_SIDE_PX = 512
-CANDIDATES = 16
+LOOK_SIDE_PX = 448
+CANDIDATES = 12
 LARGEST_FACE_PX = 240.0
 
 

@@ -104,16 +104,19 @@ def _find_eyes(grey: NDArray[np.uint8]) -> tuple[tuple[float, float], tuple[floa
     """Return both eyes, or None unless each was found near its usual place and the two agree."""
     upper = cv2.equalizeHist(grey[: round(0.62 * PATCH_PX)])
     found: list[tuple[float, float]] = []
+    left = right = None
     for name in ("eye", "eye_tree_eyeglasses"):
         boxes = load_cascade(name).detectMultiScale(
-            upper, scaleFactor=1.05, minNeighbors=2, minSize=(26, 26), maxSize=(80, 80)
+            upper, scaleFactor=1.07, minNeighbors=2, minSize=(26, 26), maxSize=(80, 80)
         )
         found += [
             ((float(x) + float(side) / 2) / PATCH_PX, (float(y) + float(side) * 0.52) / PATCH_PX)
             for x, y, side, _ in boxes
         ]
-    left = _nearest_mean(found, AVERAGE_FEATURES.left_eye)
-    right = _nearest_mean(found, AVERAGE_FEATURES.right_eye)
+        left = _nearest_mean(found, AVERAGE_FEATURES.left_eye)
+        right = _nearest_mean(found, AVERAGE_FEATURES.right_eye)
+        if left is not None and right is not None:
+            break
     if left is None or right is None:
         return None
     apart = right[0] - left[0]

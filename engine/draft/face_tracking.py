@@ -22,7 +22,8 @@ INLIER_SHARE = 0.3
 LIKENESS_TO_KEEP = 0.35
 LIKENESS_TO_LAST = 0.7
 LONGEST_BLIND_RUN = 40
-NEARBY_FACE_PX = 90
+NEARBY_FACE_PX = 72
+CLOSE_START_PX = 2.0
 Points = NDArray[np.float32]
 
 
@@ -64,7 +65,7 @@ def find_nearby(picture_bgr: NDArray[np.uint8], box: PixelBox) -> PixelBox | Non
     grey = cv2.cvtColor(picture_bgr[top:bottom, left:right], cv2.COLOR_BGR2GRAY)
     grey = cv2.equalizeHist(cv2.resize(grey, size, interpolation=cv2.INTER_AREA))
     found = load_cascade("frontalface_alt2").detectMultiScale(
-        grey, scaleFactor=1.08, minNeighbors=3, minSize=(50, 50), maxSize=(150, 150)
+        grey, scaleFactor=1.08, minNeighbors=3, minSize=(42, 42), maxSize=(120, 120)
     )
     boxes = [
         PixelBox(x=left + x / scale, y=top + y / scale, width=side / scale, height=side / scale)
@@ -118,11 +119,15 @@ class FaceTracker:
         return None
 
     def _registered(self, frame_bgr: NDArray[np.uint8], start: Pose) -> TrackedFace | None:
-        """Register to the neutral face, twice for accuracy; else to the last face."""
+        """Register to the neutral face, twice when the start was far; else to the last face."""
         pose = self._similarity(self.neutral_grey, self._corners, self._neutral_pose, frame_bgr, start)
         if pose is not None:
-            again = self._similarity(self.neutral_grey, self._corners, self._neutral_pose, frame_bgr, pose)
-            seen = self._seen(frame_bgr, again if again is not None else pose)
+            if _shift_px(start, pose) > CLOSE_START_PX:
+                again = self._similarity(
+                    self.neutral_grey, self._corners, self._neutral_pose, frame_bgr, pose
+                )
+                pose = again if again is not None else pose
+            seen = self._seen(frame_bgr, pose)
             if seen.likeness >= LIKENESS_TO_KEEP:
                 self._blind_run = 0
                 return seen
@@ -196,6 +201,13 @@ class FaceTracker:
         centre = apply(pose, np.array([BOX_START + BOX_SHARE / 2] * 2))
         side = BOX_SHARE * float(np.hypot(pose[0, 0], pose[1, 0]))
         return PixelBox(x=centre[0] - side / 2, y=centre[1] - side / 2, width=side, height=side)
+
+
+def _shift_px(start: Pose, pose: Pose) -> float:
+    """Return how far apart two poses put the face's corners, in pixels of the crop."""
+    corners = np.array([[0.2, 0.2], [0.8, 0.2], [0.2, 0.8], [0.8, 0.8]])
+    apart = np.abs(apply(start, corners) - apply(pose, corners)).max()
+    return float(apart) / float(np.hypot(pose[0, 0], pose[1, 0])) * CROP_PX
 
 
 def _followed_points(
