@@ -79,17 +79,26 @@ class PictureConverter:
 
     def convert(self, frame: VideoFrame, *, with_alpha: bool) -> Picture:
         """Return [height, width, 3] blue green red, or with a fourth channel of straight alpha."""
+        if not with_alpha:
+            return self._turn.apply(self._in_format(frame, "bgr24").astype(np.uint8, copy=False))
+        if all(component.bits <= 8 for component in frame.format.components):
+            return self._turn.apply(self._in_format(frame, "bgra").astype(np.uint8, copy=False))
+        # swscale dithers deep alpha on its way to 8 bits; rounding keeps what was 8 bits exact.
+        deep = self._in_format(frame, "rgba64le")[:, :, [2, 1, 0, 3]].astype(np.uint32)
+        return self._turn.apply(((deep * 255 + 32_767) // 65_535).astype(np.uint8))
+
+    def _in_format(self, frame: VideoFrame, pixel_format: str) -> npt.NDArray[np.generic]:
         converted = self._reformatter.reformat(
             frame,
             width=self._stored_width,
             height=self._stored_height,
-            format="bgra" if with_alpha else "bgr24",
+            format=pixel_format,
             src_colorspace=_matrix(frame),
             dst_color_range=ColorRange.JPEG,
             interpolation=_CONVERSION,
             threads=1,
         )
-        return self._turn.apply(converted.to_ndarray().astype(np.uint8, copy=False))
+        return converted.to_ndarray()
 
 
 def _matrix(frame: VideoFrame) -> Colorspace | None:
