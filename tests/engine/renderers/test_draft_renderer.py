@@ -24,7 +24,7 @@ from engine.protocol.regions import FaceRegion, RegionBox, RegionKey, RegionShap
 from engine.protocol.render_request import CharacterInput, PlateInput, RendererName
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are killed by POSIX signals")
-FRAMES = 100
+FRAMES = 200
 
 
 @pytest.fixture
@@ -126,8 +126,11 @@ async def test_a_render_killed_ten_times_equals_an_undisturbed_one(
         expected = await undisturbed(client, scene, finished)
         request = scene()
         job = await client.send(SubmitJob(request=request))
-        for kill in range(10):
-            await reached(client, job.job_id, lambda job, kill=kill: job.progress.frames_done > 9 * kill)
+        killed_at = 0
+        for _ in range(10):
+            now = await reached(client, job.job_id, lambda job, at=killed_at: job.progress.frames_done > at)
+            killed_at = now.progress.frames_done
+            assert (now.state, killed_at < FRAMES) == (JobState.RUNNING, True)
             os.kill(await worker_of(client), signal.SIGKILL)
         done = await finished(client, job.job_id)
         assert (done.state, done.attempts) == (JobState.DONE, 0)

@@ -45,8 +45,11 @@ async def test_a_worker_killed_ten_times_still_finishes_the_job(
         await finished(client, (await client.send(SubmitJob(request=undisturbed))).job_id)
         disturbed = make_request("slow", frame_count=110)
         job = await client.send(SubmitJob(request=disturbed))
-        for kill in range(10):
-            await reached(client, job.job_id, lambda job, kill=kill: job.progress.frames_done > 10 * kill)
+        killed_at = 0
+        for _ in range(10):
+            now = await reached(client, job.job_id, lambda job, at=killed_at: job.progress.frames_done > at)
+            killed_at = now.progress.frames_done
+            assert (now.state, killed_at < 110) == (JobState.RUNNING, True)
             os.kill(await worker_of(client), signal.SIGKILL)
         done = await finished(client, job.job_id)
     assert done.state is JobState.DONE
