@@ -133,11 +133,31 @@ def engine_of_this_session(tmp_path_factory):
     engine.end()
 
 
+@pytest.fixture(scope="session")
+def real_engine_of_this_session(tmp_path_factory):
+    """An engine as users start it that many tests use, one after the other."""
+    engine = RunningEngine(["-m", "engine.server"], tmp_path_factory.mktemp("shared-real-home"))
+    yield engine
+    engine.end()
+
+
 @pytest.fixture
 async def shared_engine(engine_of_this_session, monkeypatch):
     """An engine whose queue is empty; for tests that leave the engine itself alone."""
     monkeypatch.setenv("MASQUE_HOME", str(engine_of_this_session.home))
     yield engine_of_this_session
+    await empty_queue()
+
+
+@pytest.fixture
+async def shared_real_engine(real_engine_of_this_session, monkeypatch):
+    """An engine as users start it whose queue is empty; for tests that leave the engine itself alone."""
+    monkeypatch.setenv("MASQUE_HOME", str(real_engine_of_this_session.home))
+    yield real_engine_of_this_session
+    await empty_queue()
+
+
+async def empty_queue():
     async with EngineClient.connect(start=False) as client:
         await client.send(PauseQueue(now=True))
         for job in (await client.send(ListJobs())).jobs:

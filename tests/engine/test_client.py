@@ -58,7 +58,7 @@ async def test_the_engine_is_started_detached_and_stopped(stop_afterwards):
 
 async def test_many_clients_at_once_start_one_engine(stop_afterwards):
     async with contextlib.AsyncExitStack() as stack:
-        clients = [EngineClient.connect() for _ in range(3)]
+        clients = [EngineClient.connect() for _ in range(2)]
         await asyncio.gather(*(stack.enter_async_context(client) for client in clients))
         numbers = {(await client.send(GetStatus())).process_id for client in clients}
     assert len(numbers) == 1

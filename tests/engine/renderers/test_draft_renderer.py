@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import resource
 import signal
 import sys
 from dataclasses import replace
@@ -19,35 +20,83 @@ from engine.protocol.clips import VoiceInput
 from engine.protocol.codec import decode_result
 from engine.protocol.errors import ErrorCode
 from engine.protocol.jobs import FileRole, JobState
-from engine.protocol.messages import CancelJob, GetStatus, PauseJob, ResumeJob, SubmitJob
+from engine.protocol.messages import (
+    CancelJob,
+    GetStatus,
+    JobChanged,
+    PauseJob,
+    ResumeJob,
+    RetryJob,
+    SubmitJob,
+)
 from engine.protocol.regions import FaceRegion, RegionBox, RegionKey, RegionShape
 from engine.protocol.render_request import CharacterInput, PlateInput, RendererName
+from engine.renderers.draft import DraftRenderer
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are killed by POSIX signals")
 FRAMES = 200
 
 
-@pytest.fixture
-def scene(make_request, tmp_path):
-    """Return a function that makes requests for a drawn head that speaks and idles."""
-    plate = tmp_path / "plate.png"
-    cv2.imwrite(str(plate), _drawn_head())
-    voice = tmp_path / "voice.wav"
+@pytest.fixture(scope="module")
+def media(tmp_path_factory):
+    """A folder with a drawn head and a voice."""
+    folder = tmp_path_factory.mktemp("media")
+    cv2.imwrite(str(folder / "plate.png"), _drawn_head())
     times = np.arange(48_000 * 2) / 48_000
     hum = (0.3 * np.sin(2 * np.pi * 220 * times) * (np.sin(2 * np.pi * 3 * times) > 0)).astype(np.float32)
-    write_wav(voice, np.stack([hum, hum], axis=1), 48_000)
+    write_wav(folder / "voice.wav", np.stack([hum, hum], axis=1), 48_000)
+    return folder
+
+
+@pytest.fixture
+def scene(make_request, media):
+    """Return a function that makes requests for a drawn head that speaks and idles."""
 
     def make(**changes):
-        return make_request(
-            plate=PlateInput(path=plate, content_hash="p", width=128, height=128),
-            characters=(_speaker(voice),),
-            width=128,
-            height=128,
-            frame_count=FRAMES,
-            **changes,
-        )
+        plate = PlateInput(path=media / "plate.png", content_hash="p", width=128, height=128)
+        values = {"plate": plate, "characters": (_speaker(media / "voice.wav"),), "width": 128, "height": 128}
+        return make_request(**{**values, "frame_count": FRAMES, **changes})
 
     return make
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """Return a function that renders a request in this process; the same scene only once."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    rendered = {}
+
+    def render(request):
+        key = (request.frame_count, request.plate.path)
+        if key not in rendered:
+            work, output = folder / f"work {len(rendered)}", folder / f"take {len(rendered)}"
+            work.mkdir()
+            quiet = QuietReport()
+            DraftRenderer(folder).render(replace(request, output_directory=output), work, quiet)
+            assert "Rendering" in quiet.phases
+            rendered[key] = output
+        return rendered[key]
+
+    return render
+
+
+class QuietReport:
+    """Listens to a render and never stops it."""
+
+    def __init__(self):
+        self.phases = []
+
+    def step(self):
+        pass
+
+    def progress(self, phase, frames_done, seconds_left):
+        self.phases.append(phase)
+
+    def preview(self, frame, jpeg):
+        assert jpeg().startswith(b"\xff\xd8")
+
+    def should_stop(self):
+        return False
 
 
 def _drawn_head():
@@ -84,20 +133,12 @@ async def worker_of(client):
     return number
 
 
-async def undisturbed(client, scene, finished):
-    request = scene()
-    job = await finished(client, (await client.send(SubmitJob(request=request))).job_id)
-    assert job.error is None
-    return request.output_directory
-
-
 def same(one, other):
     assert pictures_of(one / "shot.mkv") == pictures_of(other / "shot.mkv")
     assert (one / "shot.wav").read_bytes() == (other / "shot.wav").read_bytes()
 
 
-async def test_a_take_is_whole_and_says_what_it_holds(start_real_engine, connected, scene, finished):
-    start_real_engine()
+async def test_a_take_is_whole_and_says_what_it_holds(shared_real_engine, connected, scene, finished):
     request = scene()
     async with connected() as client:
         done = await finished(client, (await client.send(SubmitJob(request=request))).job_id)
@@ -119,26 +160,24 @@ async def test_a_take_is_whole_and_says_what_it_holds(start_real_engine, connect
 
 
 async def test_a_render_killed_ten_times_equals_an_undisturbed_one(
-    start_real_engine, connected, scene, finished, reached
+    shared_real_engine, connected, scene, finished, reached, undisturbed
 ):
-    start_real_engine()
     async with connected() as client:
-        expected = await undisturbed(client, scene, finished)
-        request = scene()
+        request = scene(frame_count=800)
         job = await client.send(SubmitJob(request=request))
         killed_at = 0
         for _ in range(10):
             now = await reached(client, job.job_id, lambda job, at=killed_at: job.progress.frames_done > at)
             killed_at = now.progress.frames_done
-            assert (now.state, killed_at < FRAMES) == (JobState.RUNNING, True)
+            assert (now.state, killed_at < 800) == (JobState.RUNNING, True)
             os.kill(await worker_of(client), signal.SIGKILL)
         done = await finished(client, job.job_id)
         assert (done.state, done.attempts) == (JobState.DONE, 0)
-    same(expected, request.output_directory)
+    same(undisturbed(request), request.output_directory)
 
 
 async def test_an_engine_killed_in_a_render_finishes_it_when_it_is_back(
-    start_real_engine, connected, scene, finished, reached
+    start_real_engine, connected, scene, finished, reached, undisturbed
 ):
     first = start_real_engine()
     request = scene()
@@ -149,17 +188,14 @@ async def test_an_engine_killed_in_a_render_finishes_it_when_it_is_back(
     start_real_engine()
     async with connected() as client:
         assert (await finished(client, job.job_id)).state is JobState.DONE
-        expected = await undisturbed(client, scene, finished)
     psutil.wait_procs(orphans, timeout=10)
-    same(expected, request.output_directory)
+    same(undisturbed(request), request.output_directory)
 
 
 async def test_a_render_paused_in_between_equals_an_undisturbed_one(
-    start_real_engine, connected, scene, finished, reached
+    shared_real_engine, connected, scene, finished, reached, undisturbed
 ):
-    start_real_engine()
     async with connected() as client:
-        expected = await undisturbed(client, scene, finished)
         request = scene()
         job = await client.send(SubmitJob(request=request))
         for frames in (1, 20, 50):
@@ -167,24 +203,22 @@ async def test_a_render_paused_in_between_equals_an_undisturbed_one(
             assert (await client.send(PauseJob(job_id=job.job_id))).state is JobState.PAUSED
             await client.send(ResumeJob(job_id=job.job_id))
         assert (await finished(client, job.job_id)).state is JobState.DONE
-    same(expected, request.output_directory)
+    same(undisturbed(request), request.output_directory)
 
 
-async def test_a_cancelled_render_leaves_no_file(start_real_engine, connected, scene, reached, masque_home):
-    start_real_engine()
+async def test_a_cancelled_render_leaves_no_file(shared_real_engine, connected, scene, reached):
     async with connected() as client:
         request = scene()
         job = await client.send(SubmitJob(request=request))
         await reached(client, job.job_id, lambda job: job.progress.frames_done >= 20)
         await client.send(CancelJob(job_id=job.job_id))
     assert list(request.output_directory.iterdir()) == []
-    assert list((masque_home / "data" / "work").iterdir()) == []
+    assert list((shared_real_engine.home / "data" / "work").iterdir()) == []
 
 
 async def test_what_the_user_can_mend_is_told_and_the_next_job_runs(
-    start_real_engine, connected, scene, finished, tmp_path
+    shared_real_engine, connected, scene, finished, tmp_path
 ):
-    start_real_engine()
     (tmp_path / "broken.png").write_bytes(b"no picture")
     gone = PlateInput(path=tmp_path / "gone.png", content_hash="g", width=128, height=128)
     broken = replace(gone, path=tmp_path / "broken.png")
@@ -203,3 +237,76 @@ async def test_what_the_user_can_mend_is_told_and_the_next_job_runs(
             assert failed.error.code is code if code else failed.error.code is not ErrorCode.INTERNAL
             assert failed.error.next_step
             assert not request.output_directory.exists() or list(request.output_directory.iterdir()) == []
+
+
+@pytest.mark.parametrize("phase", ["Joining the frames", "Writing the viewing copy", "Writing the sound"])
+async def test_a_render_killed_while_it_writes_its_files_equals_an_undisturbed_one(
+    shared_real_engine, connected, scene, finished, undisturbed, phase
+):
+    request = scene(frame_count=400)
+    async with connected() as client:
+        job = await client.send(SubmitJob(request=request))
+        async with asyncio.timeout(30):
+            async for event in client.events():
+                if isinstance(event, JobChanged) and event.job.progress.phase == phase:
+                    break
+        os.kill(await worker_of(client), signal.SIGKILL)
+        done = await finished(client, job.job_id)
+    assert done.state is JobState.DONE
+    same(undisturbed(request), request.output_directory)
+    names = {path.name for path in request.output_directory.iterdir()}
+    assert names == {*(file.name for file in done.result.files), "take.json"}
+
+
+async def test_a_render_cancelled_while_it_writes_its_files_leaves_none(shared_real_engine, connected, scene):
+    request = scene(frame_count=400)
+    async with connected() as client:
+        job = await client.send(SubmitJob(request=request))
+        async with asyncio.timeout(30):
+            async for event in client.events():
+                if isinstance(event, JobChanged) and event.job.progress.phase == "Writing the viewing copy":
+                    break
+        cancelled = await client.send(CancelJob(job_id=job.job_id))
+    assert cancelled.state is JobState.CANCELLED
+    assert list(request.output_directory.iterdir()) == []
+
+
+async def test_a_full_disk_fails_the_render_and_names_the_folder(
+    shared_real_engine, connected, scene, finished, undisturbed
+):
+    async with connected() as client:
+        await finished(client, (await client.send(SubmitJob(request=scene(frame_count=2)))).job_id)
+        worker = await worker_of(client)
+        resource.prlimit(worker, resource.RLIMIT_FSIZE, (400_000, resource.RLIM_INFINITY))
+        request = scene()
+        large = await client.send(SubmitJob(request=request))
+        small = await client.send(SubmitJob(request=scene(frame_count=2)))
+        failed = await finished(client, large.job_id)
+        assert (await finished(client, small.job_id)).state is JobState.DONE
+        assert failed.state is JobState.FAILED
+        assert failed.error.code is ErrorCode.DISK_FULL
+        assert str(request.output_directory) in failed.error.message
+        assert list(request.output_directory.iterdir()) == []
+        resource.prlimit(worker, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        await client.send(RetryJob(job_id=large.job_id))
+        assert (await finished(client, large.job_id)).state is JobState.DONE
+    same(undisturbed(request), request.output_directory)
+
+
+async def test_a_plate_with_transparency_gives_a_transparent_master(
+    shared_real_engine, connected, scene, finished, tmp_path
+):
+    head = np.dstack([_drawn_head(), np.full((128, 128), 128, np.uint8)])
+    cv2.imwrite(str(tmp_path / "alpha.png"), head)
+    plate = PlateInput(path=tmp_path / "alpha.png", content_hash="a", width=128, height=128)
+    request = scene(plate=plate, frame_count=4)
+    async with connected() as client:
+        done = await finished(client, (await client.send(SubmitJob(request=request))).job_id)
+    assert done.state is JobState.DONE, done.error
+    assert done.result.has_alpha
+    with VideoReader(request.output_directory / "shot.mkv") as master:
+        assert master.bgra_frame_number(0)[2, 2, 3] == 128
+        corner = master.bgra_frame_number(0)[2, 2, :3].astype(int)
+    with VideoReader(request.output_directory / "shot.mp4") as viewing:
+        shown = viewing.frame_number(0)[2, 2].astype(int)
+    assert np.abs(shown - corner // 2).max() < 8  # half transparent over black

@@ -37,19 +37,19 @@ async def worker_of(client):
     return number
 
 
-async def test_a_worker_killed_ten_times_still_finishes_the_job(
+async def test_a_worker_killed_again_and_again_still_finishes_the_job(
     shared_engine, connected, make_request, reached, finished
 ):
     async with connected() as client:
-        undisturbed = make_request(frame_count=110)
+        undisturbed = make_request(frame_count=60)
         await finished(client, (await client.send(SubmitJob(request=undisturbed))).job_id)
-        disturbed = make_request("slow", frame_count=110)
+        disturbed = make_request("slow", frame_count=60)
         job = await client.send(SubmitJob(request=disturbed))
         killed_at = 0
-        for _ in range(10):
+        for _ in range(4):
             now = await reached(client, job.job_id, lambda job, at=killed_at: job.progress.frames_done > at)
             killed_at = now.progress.frames_done
-            assert (now.state, killed_at < 110) == (JobState.RUNNING, True)
+            assert (now.state, killed_at < 60) == (JobState.RUNNING, True)
             os.kill(await worker_of(client), signal.SIGKILL)
         done = await finished(client, job.job_id)
     assert done.state is JobState.DONE
