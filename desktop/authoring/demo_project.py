@@ -17,6 +17,7 @@ from desktop.authoring.clips import (
 from desktop.authoring.curves import parse_curve
 from desktop.authoring.media_import import adopt_media, prepare_media_for
 from desktop.authoring.scenes import add_scene
+from engine.media.write_errors import writing
 from projects_db.project_change import ProjectChange
 from projects_db.project_store import ProjectStore
 from projects_db.records import Channel, LoopMode, MarkerScope
@@ -37,7 +38,12 @@ def sample_file(name: str) -> Iterator[Path]:
 
 
 def make_demo_project(path: Path) -> ProjectStore:
-    """Make the sample project at `path` and return it open. Raises ProjectError when the file exists."""
+    """Make the sample project at `path`, with its folder, and return it open.
+
+    Raises ProjectError when the file exists, UserError when the folder cannot be made.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     store = ProjectStore.create(path, name=path.stem, frame_rate=Fraction(24))
     try:
         _fill(store)
