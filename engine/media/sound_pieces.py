@@ -11,8 +11,7 @@ from engine.media.audio_segment import AudioSegment, as_samples, as_segment
 
 Samples = npt.NDArray[np.float32]
 
-# pydub places by milliseconds: pieces are padded to whole seconds, whose milliseconds are whole at any rate.
-_SECOND_MS = 1000
+# pydub counts in milliseconds: pieces are padded to whole seconds, which have whole milliseconds at any rate.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,10 +31,10 @@ def mix(pieces: Sequence[SoundPiece], *, sample_count: int, sample_rate: int) ->
     Where voices add up the result may go beyond -1 to 1 (up to 24 dB): `limiter.limited` brings it back.
     """
     seconds = -(-sample_count // sample_rate)
-    bed = as_segment(np.zeros((seconds * sample_rate, 2), np.float32), sample_rate)
+    bed = np.zeros((seconds * sample_rate, 2), np.float32)
     for piece in pieces:
-        bed = _laid_over(bed, piece, sample_count)
-    return as_samples(bed)[:sample_count]
+        _lay(bed, piece, sample_count, sample_rate)
+    return bed[:sample_count]
 
 
 def faded(piece: SoundPiece, sample_rate: int) -> Samples:
@@ -51,18 +50,18 @@ def faded(piece: SoundPiece, sample_rate: int) -> Samples:
     return piece.samples * envelope[:, None]
 
 
-def _laid_over(bed: AudioSegment, piece: SoundPiece, sample_count: int) -> AudioSegment:
-    rate = bed.frame_rate
-    samples = as_segment(faded(piece, rate), rate)
+def _lay(bed: Samples, piece: SoundPiece, sample_count: int, sample_rate: int) -> None:
+    """Add a piece to the bed, on the whole seconds that it touches."""
     first, end = max(0, piece.start_sample), min(sample_count, piece.start_sample + len(piece.samples))
     if first >= end:
-        return bed
-    trimmed = samples.get_sample_slice(first - piece.start_sample, end - piece.start_sample)
-    first_second, end_second = first // rate, -(-end // rate)
-    before = _silence(first - first_second * rate, rate)
-    after = _silence(end_second * rate - end, rate)
+        return
+    trimmed = as_segment(faded(piece, sample_rate), sample_rate).get_sample_slice(
+        first - piece.start_sample, end - piece.start_sample
+    )
+    touched = slice(first // sample_rate * sample_rate, -(-end // sample_rate) * sample_rate)
+    before, after = _silence(first - touched.start, sample_rate), _silence(touched.stop - end, sample_rate)
     padded = before.append(trimmed.apply_gain(piece.gain_db), crossfade=0).append(after, crossfade=0)
-    return bed.overlay(padded, position=first_second * _SECOND_MS)
+    bed[touched] = as_samples(as_segment(bed[touched], sample_rate).overlay(padded))
 
 
 def _silence(count: int, sample_rate: int) -> AudioSegment:

@@ -77,8 +77,9 @@ def sound_blocks(path: Path, layout: SoundLayout, first_sample: int = 0) -> Iter
             _seek(container, stream, layout, first_sample - layout.sample_rate)
         expected = 0
         stereo = _Stereo(layout.sample_rate)
+        places = _Places(layout, stream.time_base or Fraction(1, layout.sample_rate))
         for frame in _decoded(container, stream):
-            place = _place(frame, layout, expected)
+            place = places.place(frame.pts, expected)
             samples = stereo.convert(frame)
             overlap = max(0, expected - place)
             if len(samples) > overlap:
@@ -92,14 +93,23 @@ def _seek(container: InputContainer, stream: AudioStream, layout: SoundLayout, s
     container.seek(int(stamp_s / (stream.time_base or Fraction(1))), stream=stream, backward=True)
 
 
-def _place(frame: AudioFrame, layout: SoundLayout, expected: int) -> int:
-    """Return the place that a block's stamp names, or the expected one where the difference is jitter."""
-    stamp_s = _stamp_s(frame)
-    if stamp_s is None:
-        return expected
-    place = round((stamp_s - layout.first_stamp_s) * layout.sample_rate)
-    tick = (frame.time_base or Fraction(0)) * layout.sample_rate
-    return expected if abs(place - expected) <= max(_JITTER_S * layout.sample_rate, 2 * tick) else place
+class _Places:
+    """Tells blocks' places from their stamps, in whole numbers, for there are thousands in a minute."""
+
+    def __init__(self, layout: SoundLayout, time_base: Fraction) -> None:
+        self._samples_a_tick = time_base * layout.sample_rate
+        self._first = layout.first_stamp_s * layout.sample_rate
+        self._jitter = max(_JITTER_S * layout.sample_rate, 2 * self._samples_a_tick)
+
+    def place(self, stamp: int | None, expected: int) -> int:
+        """Return the place that a stamp names, or the expected one where the difference is jitter."""
+        if stamp is None:
+            return expected
+        tick, first = self._samples_a_tick, self._first
+        numerator = stamp * tick.numerator * first.denominator - first.numerator * tick.denominator
+        denominator = tick.denominator * first.denominator
+        place = (2 * numerator + denominator) // (2 * denominator)
+        return expected if abs(place - expected) <= self._jitter else place
 
 
 def _stamp_s(frame: AudioFrame) -> Fraction | None:

@@ -36,7 +36,7 @@ def video_thumbnails(path: Path, times_s: Iterable[Fraction], longest_side: int)
 
 
 def shrunk(picture: Picture, longest_side: int) -> Picture:
-    """Return a picture scaled down by averaging until its longest side fits; smaller ones stay as they are."""
+    """Return a picture scaled down by averaging until its longest side fits; a smaller one as it is."""
     height, width = picture.shape[:2]
     scale = longest_side / max(height, width)
     if scale >= 1:

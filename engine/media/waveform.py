@@ -1,5 +1,6 @@
 """The outline of a sound, for drawing it on a timeline."""
 
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy.typing as npt
 from engine.media.sound_source import SoundLayout, sound_blocks, sound_layout
 
 Peaks = npt.NDArray[np.float32]
+Samples = npt.NDArray[np.float32]
 
 
 def read_peaks(path: Path, *, peaks_per_s: int = 100) -> Peaks:
@@ -23,10 +25,10 @@ def read_peaks(path: Path, *, peaks_per_s: int = 100) -> Peaks:
     layout = sound_layout(path)
     lows: dict[int, float] = {}
     highs: dict[int, float] = {}
-    for place, samples in sound_blocks(path, layout):
+    for place, samples in _long_blocks(sound_blocks(path, layout), layout.sample_rate):
         stretches, starts = _stretches(place, len(samples), layout, peaks_per_s)
-        block_lows = np.minimum.reduceat(samples.min(axis=1), starts)
-        block_highs = np.maximum.reduceat(samples.max(axis=1), starts)
+        block_lows = np.minimum.reduceat(np.minimum(samples[:, 0], samples[:, 1]), starts)
+        block_highs = np.maximum.reduceat(np.maximum(samples[:, 0], samples[:, 1]), starts)
         for stretch, low, high in zip(
             stretches.tolist(), block_lows.tolist(), block_highs.tolist(), strict=True
         ):
@@ -38,6 +40,21 @@ def read_peaks(path: Path, *, peaks_per_s: int = 100) -> Peaks:
         if stretch >= 0:
             peaks[stretch] = (low, highs[stretch])
     return peaks
+
+
+def _long_blocks(blocks: Iterator[tuple[int, Samples]], length: int) -> Iterator[tuple[int, Samples]]:
+    """Yield neighbouring blocks joined until they have at least `length` samples."""
+    first, count = 0, 0
+    held: list[Samples] = []
+    for place, samples in blocks:
+        if held and (place != first + count or count >= length):
+            yield first, np.concatenate(held)
+            held, count = [], 0
+        first = first if held else place
+        held.append(samples)
+        count += len(samples)
+    if held:
+        yield first, np.concatenate(held)
 
 
 def _stretches(
