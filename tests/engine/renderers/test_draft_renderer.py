@@ -1,7 +1,6 @@
 """Takes of the draft renderer, killed and resumed in real processes: the same as an undisturbed render."""
 
 import asyncio
-import hashlib
 import os
 import resource
 import signal
@@ -67,7 +66,7 @@ def undisturbed(tmp_path_factory):
     rendered = {}
 
     def render(request):
-        key = (request.frame_count, request.plate.path)
+        key = (request.frame_count, request.width, request.plate.path)
         if key not in rendered:
             work, output = folder / f"work {len(rendered)}", folder / f"take {len(rendered)}"
             work.mkdir()
@@ -118,15 +117,6 @@ def _speaker(voice):
     return CharacterInput(character_id="anna", name="Anna", region=region, voices=(spoken,))
 
 
-def pictures_of(path):
-    """A digest of a movie's decoded pictures and their number."""
-    digest = hashlib.sha256()
-    with VideoReader(path) as reader:
-        for number in range(reader.frame_count):
-            digest.update(reader.frame_number(number).tobytes())
-        return digest.hexdigest(), reader.frame_count
-
-
 async def worker_of(client):
     while (number := (await client.send(GetStatus())).worker_process_id) is None:
         await asyncio.sleep(0.01)
@@ -134,8 +124,9 @@ async def worker_of(client):
 
 
 def same(one, other):
-    assert pictures_of(one / "shot.mkv") == pictures_of(other / "shot.mkv")
-    assert (one / "shot.wav").read_bytes() == (other / "shot.wav").read_bytes()
+    """Equal to the byte: the codec is lossless and the container holds no time of day."""
+    for name in ("shot.mkv", "shot.wav"):
+        assert (one / name).read_bytes() == (other / name).read_bytes()
 
 
 async def test_a_take_is_whole_and_says_what_it_holds(shared_real_engine, connected, scene, finished):
@@ -163,13 +154,13 @@ async def test_a_render_killed_ten_times_equals_an_undisturbed_one(
     shared_real_engine, connected, scene, finished, reached, undisturbed
 ):
     async with connected() as client:
-        request = scene(frame_count=800)
+        request = scene(frame_count=360, width=320, height=320)
         job = await client.send(SubmitJob(request=request))
         killed_at = 0
         for _ in range(10):
             now = await reached(client, job.job_id, lambda job, at=killed_at: job.progress.frames_done > at)
             killed_at = now.progress.frames_done
-            assert (now.state, killed_at < 800) == (JobState.RUNNING, True)
+            assert (now.state, killed_at < 360) == (JobState.RUNNING, True)
             os.kill(await worker_of(client), signal.SIGKILL)
         done = await finished(client, job.job_id)
         assert (done.state, done.attempts) == (JobState.DONE, 0)
