@@ -58,6 +58,17 @@ def test_colours_come_back_within_two_levels(tmp_path: Path, movie_format: Movie
 
 
 @pytest.mark.parametrize("movie_format", MOVIES)
+def test_writing_and_reading_darkens_nothing(tmp_path: Path, movie_format: MovieFormat) -> None:
+    across, down = np.meshgrid(np.linspace(20, 230, 192), np.linspace(20, 230, 96))
+    picture = np.round(np.dstack([across, down, 250 - across])).astype(np.uint8)
+    path = write(tmp_path / f"ramp{SUFFIXES[movie_format]}", movie_format, [picture])
+    with VideoReader(path) as reader:
+        difference = reader.frame_number(0).astype(int) - picture
+    assert abs(difference.mean()) < 0.35
+    assert np.abs(difference).mean() < 1
+
+
+@pytest.mark.parametrize("movie_format", MOVIES)
 def test_movies_are_tagged_as_bt709_limited(tmp_path: Path, movie_format: MovieFormat) -> None:
     path = write(tmp_path / f"chart{SUFFIXES[movie_format]}", movie_format, [colour_chart()])
     with av.open(str(path)) as container:
