@@ -35,7 +35,7 @@ from desktop.state.selection import Selection
 from desktop.state.stage_sources import StageSources
 from desktop.theme.theme import Theme, ThemeChoice
 from desktop.windows.main_window import MainWindow
-from engine.locations import EngineLocations, engine_locations
+from engine.client import engine_directories
 from engine.protocol.errors import UserError
 
 PREFERENCES_NAME = "window.ini"
@@ -44,11 +44,11 @@ PREFERENCES_NAME = "window.ini"
 class Application(QObject):
     """Everything that lives as long as the window. `close` ends threads and the line to the engine."""
 
-    def __init__(self, application: QApplication, locations: EngineLocations) -> None:
+    def __init__(self, application: QApplication, *, data: Path, cache: Path) -> None:
         super().__init__()
         self._pool = TaskPool()
         self._draft_pool = TaskPool(threads=1)
-        self.desk = self._build_desk(application, locations)
+        self.desk = self._build_desk(application, data, cache)
         choice = self.desk.preferences.theme()
         if choice in set(ThemeChoice):
             self.desk.theme.choose(ThemeChoice(choice))
@@ -62,8 +62,9 @@ class Application(QObject):
             self.window.flows.open_project(project_path)
 
     async def close(self) -> None:
-        """End what runs, leave the project a plain file. A render in the engine goes on."""
+        """Close the window, end what runs, leave the project a plain file. A render in the engine goes on."""
         desk = self.desk
+        self.window.close()
         desk.player.stop()
         await desk.link.close()
         desk.session.close()
@@ -72,19 +73,20 @@ class Application(QObject):
         self._draft_pool.close()
         self._pool.close()
         desk.preferences.close()
+        self.window.deleteLater()
 
-    def _build_desk(self, application: QApplication, locations: EngineLocations) -> Desk:
+    def _build_desk(self, application: QApplication, data: Path, cache: Path) -> Desk:
         theme = Theme(application)
         session, selection, playback = ProjectSession(), Selection(), Playback()
         notices, questions = Notices(), Questions()
         history = EditHistory(session, notices)
-        live = LiveDraft(session, DraftLoader(self._draft_pool, locations.cache / "draft"))
+        live = LiveDraft(session, DraftLoader(self._draft_pool, cache / "draft"))
         sources = StageSources(session, playback, live, pool=self._pool, notices=notices)
         link = EngineLink()
         queue, choice = RenderQueue(link), RenderChoice(session)
         return Desk(
             theme=theme,
-            preferences=Preferences(locations.data / PREFERENCES_NAME),
+            preferences=Preferences(data / PREFERENCES_NAME),
             session=session,
             selection=selection,
             playback=playback,
@@ -112,12 +114,12 @@ def main(project_path: Path | None = None) -> int:
     QCoreApplication.setOrganizationName("Masque")
     QCoreApplication.setApplicationName("Masque")
     try:
-        locations = engine_locations()
+        data, cache, log, _ = engine_directories()
     except UserError as error:
         print(error, file=sys.stderr)  # noqa: T201 - there is no window yet to say it in
         return 1
     logging.basicConfig(
-        filename=locations.log / "window.log",
+        filename=log / "window.log",
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(message)s",
     )
@@ -125,17 +127,15 @@ def main(project_path: Path | None = None) -> int:
     application.setQuitOnLastWindowClosed(False)
     with qasync.QEventLoop(application) as loop:
         asyncio.set_event_loop(loop)
-        loop.run_until_complete(_run(application, locations, project_path))
+        loop.run_until_complete(_run(Application(application, data=data, cache=cache), project_path))
     return 0
 
 
-async def _run(application: QApplication, locations: EngineLocations, project_path: Path | None) -> None:
+async def _run(masque: Application, project_path: Path | None) -> None:
     closed = asyncio.Event()
-    masque = Application(application, locations)
     masque.window.closed.connect(closed.set)
-    signal.signal(signal.SIGTERM, lambda *_: masque.window.close())
-    signal.signal(signal.SIGINT, lambda *_: masque.window.close())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: masque.window.close())
     masque.show(project_path)
     await closed.wait()
     await masque.close()
-    masque.window.deleteLater()

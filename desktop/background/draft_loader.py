@@ -1,4 +1,6 @@
-"""Prepares drafts off the GUI thread: analyses the driving clips, mixes the sound, and can be told to give up."""
+"""Prepares drafts off the GUI thread: analyses the driving clips, mixes the sound, and can be told to give
+up.
+"""
 
 import threading
 from dataclasses import dataclass

@@ -17,7 +17,8 @@ JOIN_S = 10.0
 class FrameStream(QObject):
     """Serves the frames of one source (a draft, a take).
 
-    `frame_ready(frame)` comes for every frame that is computed, `stream_failed(ErrorReport)` once if the source
+    `frame_ready(frame)` comes for every frame that is computed, `stream_failed(ErrorReport)` once if the
+    source
     raises: then no more frames come. Call `close`, and keep it until it has `ended`.
     """
 
@@ -42,7 +43,6 @@ class FrameStream(QObject):
         self._closed = False
         self._wake = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="masque-frames", daemon=True)
-        self._thread.start()
 
     @property
     def frame_count(self) -> int:
@@ -50,10 +50,14 @@ class FrameStream(QObject):
         return self._frame_count
 
     def seek(self, frame: int, *, loops: bool) -> None:
-        """Say where the playhead is and whether frame 0 follows the last one."""
+        """Say where the playhead is and whether frame 0 follows the last one; the first call begins the
+        work.
+        """
         with self._wake:
             self._playhead = max(0, min(frame, self._frame_count - 1))
             self._loops = loops
+            if self._thread.ident is None and not self._closed:
+                self._thread.start()
             self._wake.notify()
 
     def image(self, frame: int) -> QImage | None:
@@ -84,12 +88,13 @@ class FrameStream(QObject):
 
     def wait(self) -> None:
         """Wait for the thread after `close`."""
-        self._thread.join(JOIN_S)
+        if self._thread.ident is not None:
+            self._thread.join(JOIN_S)
 
     def _order(self) -> list[int]:
-        reach = range(self._playhead, self._playhead + self._capacity)
+        reach = range(self._playhead, self._playhead + min(self._capacity, self._frame_count))
         if self._loops:
-            return [frame % self._frame_count for frame in reach][: self._frame_count]
+            return [frame % self._frame_count for frame in reach]
         return [frame for frame in reach if frame < self._frame_count]
 
     def _next_wanted(self) -> int | None:

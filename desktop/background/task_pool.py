@@ -1,4 +1,6 @@
-"""Work off the GUI thread: plain functions run in a small pool, results come back as signals with the task's id."""
+"""Work off the GUI thread: plain functions run in a small pool, results come back as signals with the
+task's id.
+"""
 
 import logging
 import traceback
@@ -19,7 +21,8 @@ Result = TypeVar("Result")
 class TaskPool(QObject):
     """Runs functions on worker threads.
 
-    `task_done(id, result)` and `task_failed(id, ErrorReport)` arrive on the GUI thread, as do the two callbacks
+    `task_done(id, result)` and `task_failed(id, ErrorReport)` arrive on the GUI thread, as do the two
+    callbacks
     of `run`. A task whose owner no longer wants it is forgotten: neither callback is called then.
     """
 
@@ -93,7 +96,9 @@ class TaskPool(QObject):
 
 
 def report_of(error: Exception) -> ErrorReport:
-    """Return what a person is told about an error; a fault of Masque itself goes to the log with its traceback."""
+    """Return what a person is told about an error; a fault of Masque itself goes to the log with its
+    traceback.
+    """
     if isinstance(error, UserError):
         return error.report
     if isinstance(error, ProjectError):

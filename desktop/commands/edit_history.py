@@ -1,4 +1,6 @@
-"""Edits with undo: each is one named transaction in the project file, kept as the change record that reverts it."""
+"""Edits with undo: each is one named transaction in the project file, kept as the change record that
+reverts it.
+"""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -17,7 +19,9 @@ Result = TypeVar("Result")
 
 
 class EditHistory(QObject):
-    """The user's edits in order. What cannot be done is said in the notice strip and leaves everything as it was."""
+    """The user's edits in order. What cannot be done is said in the notice strip and leaves everything as
+    it was.
+    """
 
     history_changed = Signal()
 

@@ -38,7 +38,8 @@ class LinkState(StrEnum):
 class EngineLink(QObject):
     """One listening connection that lives as long as the window.
 
-    `jobs_listed(jobs, queue status)` comes after each connecting; `command_failed(ErrorReport)` when the engine
+    `jobs_listed(jobs, queue status)` comes after each connecting; `command_failed(ErrorReport)` when the
+    engine
     refuses a command or cannot be started.
     """
 

@@ -81,6 +81,8 @@ class JobTableModel(QAbstractTableModel):
             return self.tr("%d frames") % max(progress.frame_count, progress.frames_done)
         if not progress.frame_count:
             return ""
+        if job.state is JobState.QUEUED and not progress.frames_done:
+            return self.tr("%d frames") % progress.frame_count
         frames = self.tr("frame %d of %d") % (progress.frames_done, progress.frame_count)
         if job.state is not JobState.RUNNING or progress.seconds_left is None:
             return frames
@@ -88,7 +90,7 @@ class JobTableModel(QAbstractTableModel):
 
     def _state_text(self, job: JobView) -> str:
         if job.state is JobState.RUNNING:
-            return job.progress.phase or self.tr("running")
+            return job.progress.phase.lower() or self.tr("running")
         if job.state is JobState.FAILED and job.error is not None:
             return self.tr("failed: %s") % job.error.sentence()
         words = {

@@ -49,7 +49,10 @@ class DriverCheck(QWidget):
             self._column.addWidget(_box(finding))
 
     def _findings(self, character: CharacterRecord) -> Iterator[Finding]:
-        clips: tuple[DrivingClipRecord | VoiceClipRecord, ...] = (*character.driving_clips, *character.voice_clips)
+        clips: tuple[DrivingClipRecord | VoiceClipRecord, ...] = (
+            *character.driving_clips,
+            *character.voice_clips,
+        )
         if not clips:
             yield Finding(
                 title=self.tr("Nothing drives %s yet") % character.name,

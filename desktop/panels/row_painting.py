@@ -132,7 +132,7 @@ class JobDelegate(RowDelegate):
             width = self.paint_text(painter, rect, index.data(Role.FIRST_WORDS), self.tokens.text, bold)
             rect.setLeft(rect.left() + width + 6)
         if index.column() == PROGRESS:
-            share, running = index.data(Role.SHARE), index.data(Role.TONE) is StatusTone.RUNNING
+            share, running = index.data(Role.SHARE), index.data(Role.TONE) == StatusTone.RUNNING
             paint_bar(painter, rect, share, self.tokens.accent if running else self.tokens.faint, self.tokens)
         elif index.column() == STATE or rect.width() > 12:
             self.paint_text(painter, rect, index.data(), quiet, option.font)

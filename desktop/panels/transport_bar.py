@@ -11,7 +11,6 @@ from desktop.widgets.labels import TextTone, label
 from desktop.widgets.segments import Segments
 from projects_db.records import TakeStatus
 
-
 ROOMY_PX = 640
 
 

@@ -1,4 +1,6 @@
-"""Plays the timeline: the sound is the clock, frames come from a stream that runs ahead, late frames are counted."""
+"""Plays the timeline: the sound is the clock, frames come from a stream that runs ahead, late frames are
+counted.
+"""
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QImage
@@ -17,7 +19,8 @@ LONGEST_PREROLL_TICKS = 150
 class Player(QObject):
     """Moves the playhead while playing and holds the picture the stage shows.
 
-    `image_changed` comes with each new picture. A frame counts as dropped when its time passes while playing and
+    `image_changed` comes with each new picture. A frame counts as dropped when its time passes while
+    playing and
     it was not shown, whether it came too late or was not computed.
     """
 

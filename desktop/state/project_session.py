@@ -1,4 +1,6 @@
-"""The open project as the window sees it: read live from the file, also when another process has written to it."""
+"""The open project as the window sees it: read live from the file, also when another process has written to
+it.
+"""
 
 from collections.abc import Mapping
 from fractions import Fraction

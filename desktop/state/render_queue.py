@@ -20,7 +20,9 @@ class Preview:
 
 
 class RenderQueue(QObject):
-    """Jobs in queue order. `job_finished(JobView)` comes once for each job that reaches its end while we listen."""
+    """Jobs in queue order. `job_finished(JobView)` comes once for each job that reaches its end while we
+    listen.
+    """
 
     jobs_changed = Signal()
     job_changed = Signal(str)
@@ -86,7 +88,7 @@ class RenderQueue(QObject):
         self.link_changed.emit()
 
     def _on_jobs_listed(self, jobs: tuple[JobView, ...], status: QueueStatus) -> None:
-        ended = [job for job in jobs if self._just_finished(job)]
+        ended = [job for job in jobs if job.job_id in self._jobs and self._just_finished(job)]
         self._jobs = {job.job_id: job for job in jobs}
         self._status = status
         self.jobs_changed.emit()

@@ -24,22 +24,26 @@ QMenu::item:disabled { color: $faint; }
 QMenu::separator { height: 1px; background: $line; margin: 4px 0; }
 QMenu::indicator { left: 6px; width: 12px; height: 12px; }
 QPushButton, QToolButton[framed="true"], QComboBox {
-    background: $raised; color: $text; border: 1px solid $line; border-radius: 5px; padding: 3px 10px; min-height: 16px;
+    background: $raised; color: $text; border: 1px solid $line; border-radius: 5px; padding: 3px 10px; min-
+    height: 16px;
 }
 QPushButton:hover, QToolButton[framed="true"]:hover, QComboBox:hover { border-color: $faint; }
 QPushButton:pressed { background: $selection; }
 QPushButton:disabled { color: $faint; }
 QPushButton:focus, QToolButton[framed="true"]:focus, QComboBox:focus, QLineEdit:focus, QPlainTextEdit:focus,
 QAbstractSpinBox:focus, QCheckBox:focus { border: 1px solid $text; }
-QPushButton[main="true"] { background: $accent; color: $on_accent; border: 1px solid $accent; font-weight: 600; padding: 3px 9px; }
+QPushButton[main="true"] { background: $accent; color: $on_accent; border: 1px solid $accent; font-weight:
+600; padding: 3px 9px; }
 QPushButton[main="true"]:focus { border: 1px solid $text; }
 QPushButton[main="true"]:disabled { background: $raised; color: $faint; border-color: $line; }
 QPushButton[link="true"] {
-    background: transparent; border: none; border-bottom: 1px solid transparent; border-radius: 0; padding: 1px 0; min-height: 14px;
+    background: transparent; border: none; border-bottom: 1px solid transparent; border-radius: 0; padding:
+    1px 0; min-height: 14px;
     text-decoration: underline; color: $text; text-align: left;
 }
 QPushButton[link="true"]:hover, QPushButton[link="true"]:focus { border-bottom: 1px solid $text; }
-QToolButton { background: transparent; border: 1px solid transparent; border-radius: 4px; padding: 2px; color: $secondary; }
+QToolButton { background: transparent; border: 1px solid transparent; border-radius: 4px; padding: 2px;
+color: $secondary; }
 QToolButton:hover { background: $raised; color: $text; }
 QToolButton:focus { border: 1px solid $text; }
 QToolButton:checked { background: $selection; color: $text; }
@@ -48,19 +52,23 @@ QToolButton[tab="true"]:hover { background: transparent; }
 QToolButton[tab="true"]:checked { background: transparent; color: $text; font-weight: 600; }
 QToolButton::menu-indicator { image: none; }
 QComboBox::drop-down { border: none; width: 14px; }
-QComboBox QAbstractItemView { background: $raised; border: 1px solid $line; selection-background-color: $selection; }
+QComboBox QAbstractItemView { background: $raised; border: 1px solid $line; selection-background-color:
+$selection; }
 QLineEdit, QPlainTextEdit, QAbstractSpinBox {
     background: $raised; color: $text; border: 1px solid $line; border-radius: 4px; padding: 2px 5px;
     selection-background-color: $selection; selection-color: $text;
 }
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0; border: none; }
-QListView, QTableView, QScrollArea, QScrollArea > QWidget > QWidget { background: $panel; border: none; outline: 0; }
+QListView, QTableView, QScrollArea, QScrollArea > QWidget > QWidget { background: $panel; border: none;
+outline: 0; }
 QListView:focus, QTableView:focus { border: 1px solid $faint; }
-QHeaderView::section { background: $panel; color: $secondary; border: none; border-bottom: 1px solid $line; padding: 3px 8px; }
+QHeaderView::section { background: $panel; color: $secondary; border: none; border-bottom: 1px solid $line;
+padding: 3px 8px; }
 QWidget#notice_strip { background: $raised; border-bottom: 1px solid $line; }
 QFrame#box { background: $raised; border: 1px solid $line; border-radius: 6px; }
 QFrame#segments { background: $panel; border: 1px solid $line; border-radius: 5px; }
-QFrame#segments QToolButton { border: 1px solid transparent; border-radius: 4px; padding: 2px 9px; color: $secondary; }
+QFrame#segments QToolButton { border: 1px solid transparent; border-radius: 4px; padding: 2px 9px; color:
+$secondary; }
 QFrame#segments QToolButton:checked { background: $selection; color: $text; }
 QFrame#segments QToolButton:disabled { color: $faint; }
 QFrame#segments QToolButton:focus { border: 1px solid $text; }

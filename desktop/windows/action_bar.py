@@ -1,4 +1,6 @@
-"""The one bar at the top: menus left, the project's name in the middle, renderer, plan and the one main action right."""
+"""The one bar at the top: menus left, the project's name in the middle, renderer, plan and the one main
+action right.
+"""
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent

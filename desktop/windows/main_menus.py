@@ -12,7 +12,7 @@ from desktop.authoring.frame_rates import frame_rate_text
 from desktop.panels.desk import Desk
 from desktop.theme.theme import ThemeChoice
 from desktop.windows.file_flows import FileFlows
-from engine.locations import engine_locations
+from engine.client import engine_directories
 
 FRAME_RATES = (
     Fraction(24000, 1001),
@@ -146,7 +146,7 @@ class MainMenus(QObject):
         self._recent.setEnabled(not self._recent.isEmpty())
 
     def _open_log(self) -> None:
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(engine_locations().log)))
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(engine_directories()[2])))
 
     def _offer(self) -> None:
         for action in self._needs_project:

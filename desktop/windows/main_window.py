@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QSize, Qt, Signal
+from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QMessageBox, QVBoxLayout, QWidget
 
@@ -59,8 +59,7 @@ class MainWindow(QMainWindow):
         self.message = MessageStrip(desk.theme)
         self.question = QuestionStrip()
         self.docks: dict[str, QDockWidget] = {}
-        self._given: tuple[int, ...] = ()
-        self._is_restored = False
+        self._by_hand = False
         self.setWindowTitle("Masque")
         self.setWindowIcon(desk.theme.icon("masque"))
         self.setMinimumSize(SMALLEST_SIZE)
@@ -98,11 +97,16 @@ class MainWindow(QMainWindow):
         super().closeEvent(event)
         self.closed.emit()
 
+    def event(self, event: QEvent) -> bool:
+        """Note when a line between docks is dragged: only those belong to the window itself."""
+        if event.type() == QEvent.Type.MouseButtonPress:
+            self._by_hand = True
+        return super().event(event)
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Let the docks keep their shares until somebody drags one to a size of its own."""
-        untouched = not self._is_rearranged()
         super().resizeEvent(event)
-        if untouched:
+        if not self._is_rearranged():
             self._size_docks()
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -135,7 +139,7 @@ class MainWindow(QMainWindow):
         for dock in self.docks.values():
             dock.setFloating(False)
             dock.show()
-        self._is_restored = False
+        self._by_hand = False
         self._arrange_docks()
 
     def _confirm(self, question: str, explanation: str, act: Callable[[], object]) -> None:
@@ -199,31 +203,19 @@ class MainWindow(QMainWindow):
             [docks["scenes"], docks["media"]], [upper * 2 // 3, upper // 3], Qt.Orientation.Vertical
         )
         self.resizeDocks([docks["timeline"], docks["results"]], [timeline, results], Qt.Orientation.Vertical)
-        self._given = self._dock_sizes()
 
     def _is_rearranged(self) -> bool:
         """Whether somebody has moved, hidden or sized a dock by hand."""
-        if self._is_restored or self._dock_sizes() != self._given:
-            return True
-        return any(
-            dock.isFloating() or dock.isHidden() or self.dockWidgetArea(dock) != DOCK_AREAS[key]
+        return self._by_hand or any(
+            dock.isFloating() or self.dockWidgetArea(dock) != DOCK_AREAS[key]
             for key, dock in self.docks.items()
-        )
-
-    def _dock_sizes(self) -> tuple[int, ...]:
-        docks = self.docks
-        return (
-            docks["scenes"].width(),
-            docks["inspector"].width(),
-            docks["timeline"].height(),
-            docks["results"].height(),
         )
 
     def _restore_layout(self) -> None:
         saved = self._desk.preferences.layout()
         if saved is not None:
             self.restoreGeometry(saved[0])
-            self._is_restored = self.restoreState(saved[1], LAYOUT_VERSION)
+            self._by_hand = self.restoreState(saved[1], LAYOUT_VERSION)
 
     def _bind(self) -> None:
         desk = self._desk

@@ -50,7 +50,8 @@ Points = Sequence[CurvePoint]
 class Lane:
     """A horizontal strip. `title` is the track's name on its first lane, the channel's on a curve lane.
 
-    Clips are sorted by start. `evaluate(points, frame)` gives a curve's value, `neutral` is its dotted line and
+    Clips are sorted by start. `evaluate(points, frame)` gives a curve's value, `neutral` is its dotted line
+    and
     `highest` the top of the lane.
     """
 

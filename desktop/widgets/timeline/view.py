@@ -38,7 +38,9 @@ CLIP_DRAGS = {
 
 
 class TimelineView(TimelineCanvas):
-    """`clips_shifted` moves, `clip_start_trimmed`, `clip_end_trimmed` and `clip_slipped` carry a shift in frames."""
+    """`clips_shifted` moves, `clip_start_trimmed`, `clip_end_trimmed` and `clip_slipped` carry a shift in
+    frames.
+    """
 
     playhead_dragged = Signal(int)
     track_chosen = Signal(str)
