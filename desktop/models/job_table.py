@@ -1,7 +1,5 @@
 """The render queue as a table: what, which renderer, how far, how long, how it stands."""
 
-from typing import Any
-
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 
 from desktop.models.roles import Role
@@ -34,24 +32,24 @@ class JobTableModel(QAbstractTableModel):
 
     def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
+    ) -> object:
         """Name the columns for those who hear them."""
         if role != Qt.ItemDataRole.DisplayRole or orientation is Qt.Orientation.Vertical:
             return None
         names = (self.tr("Job"), self.tr("Renderer"), self.tr("Progress"), self.tr("Time"), self.tr("State"))
         return names[section]
 
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         """Return what a cell shows."""
         job = self._jobs[index.row()]
-        if role == Role.ID:
-            return job.job_id
-        if role == Role.TONE:
-            return TONE_OF_JOB[job.state]
-        if role == Role.SHARE:
-            return share_done(job)
-        if role == Role.FIRST_WORDS and index.column() == JOB:
-            return job.scene_name
+        values = {
+            Role.ID: job.job_id,
+            Role.TONE: TONE_OF_JOB[job.state],
+            Role.SHARE: share_done(job),
+            Role.FIRST_WORDS: job.scene_name,
+        }
+        if role in values:
+            return values[Role(role)]
         if role == Qt.ItemDataRole.ToolTipRole and job.error is not None:
             return job.error.sentence()
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):

@@ -1,7 +1,6 @@
 """The project's driving clips and voices as a list that can be dragged onto a track."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QMimeData, QModelIndex, QPersistentModelIndex, Qt
 
@@ -31,7 +30,7 @@ class MediaListModel(QAbstractListModel):
         """One row for each video and sound."""
         return 0 if parent.isValid() else len(self._assets)
 
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         """Return what a row shows."""
         asset = self._assets[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:

@@ -1,7 +1,5 @@
 """The project's scenes as a list, each with a word about its renders."""
 
-from typing import Any
-
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt
 
 from desktop.models.roles import Role
@@ -39,24 +37,22 @@ class SceneListModel(QAbstractListModel):
         """One row for each scene."""
         return 0 if parent.isValid() else len(self._scenes)
 
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         """Return what a row shows."""
         scene = self._scenes[index.row()]
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
-            return scene.name
-        if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{scene.name}, {self._status(scene)[0]}"
-        if role == Role.ID:
-            return scene.id
-        if role == Role.SECOND_LINE:
-            return self._status(scene)[0]
-        if role == Role.TONE:
-            return self._status(scene)[1]
         if role == Role.PICTURE:
             asset = self._session.assets.get(scene.plate_asset_id)
             art = self._looks.art(asset) if asset else None
             return art.thumbnail if art else None
-        return None
+        words, tone = self._status(scene)
+        values: dict[int, object] = {
+            Qt.ItemDataRole.DisplayRole: scene.name,
+            Qt.ItemDataRole.AccessibleTextRole: f"{scene.name}, {words}",
+            Role.ID: scene.id,
+            Role.SECOND_LINE: words,
+            Role.TONE: tone,
+        }
+        return values.get(role)
 
     def row_of(self, scene_id: str | None) -> int:
         """Return a scene's row, -1 without one."""

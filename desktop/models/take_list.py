@@ -1,7 +1,5 @@
 """The chosen scene's takes, the newest first."""
 
-from typing import Any
-
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt
 
 from desktop.models.roles import Role
@@ -36,24 +34,19 @@ class TakeListModel(QAbstractListModel):
         """One row for each take."""
         return 0 if parent.isValid() else len(self._takes)
 
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         """Return what a row shows."""
         take = self._takes[index.row()]
-        if role == Role.ID:
-            return take.id
-        if role == Role.TONE:
-            return StatusTone.RUNNING if self._is_running(take) else TONE_OF_TAKE[take.status]
-        if role == Role.FIRST_WORDS:
-            return self.tr("Take %d") % take.number
-        if role == Role.SECOND_LINE:
-            return "★" * take.rating
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
-            parts = [self._word(take), take.renderer, self.tr("seed %d") % take.seed]
-            when = take.created_at.astimezone()
-            return " · ".join([*parts, when.strftime("%d %b %H:%M")])
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return take.error or take.notes or None
-        return None
+        values: dict[int, object] = {
+            Role.ID: take.id,
+            Role.TONE: StatusTone.RUNNING if self._is_running(take) else TONE_OF_TAKE[take.status],
+            Role.FIRST_WORDS: self.tr("Take %d") % take.number,
+            Role.SECOND_LINE: "★" * take.rating,
+            Qt.ItemDataRole.DisplayRole: self._line(take),
+            Qt.ItemDataRole.AccessibleTextRole: self._line(take),
+            Qt.ItemDataRole.ToolTipRole: take.error or take.notes or None,
+        }
+        return values.get(role)
 
     def take(self, row: int) -> TakeRecord | None:
         """Return the take of a row."""
@@ -66,6 +59,10 @@ class TakeListModel(QAbstractListModel):
     def _is_running(self, take: TakeRecord) -> bool:
         job = self._queue.job_of_take(take.id)
         return job is not None and job.state is JobState.RUNNING
+
+    def _line(self, take: TakeRecord) -> str:
+        when = take.created_at.astimezone().strftime("%d %b %H:%M")
+        return " · ".join([self._word(take), take.renderer, self.tr("seed %d") % take.seed, when])
 
     def _word(self, take: TakeRecord) -> str:
         if self._is_running(take):

@@ -1,4 +1,4 @@
-"""What feeds the stage: the plate alone, the live draft, or a take; at most one stream of frames at a time."""
+"""What feeds the stage: the plate alone, the live draft, or a take; one stream of frames at a time."""
 
 from pathlib import Path
 

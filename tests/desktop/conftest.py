@@ -37,7 +37,7 @@ def qt_application():
 
 @pytest.fixture
 def masque(qt_application, masque_home):
-    """The whole window without a project and without live drafts; closed afterwards with nothing left over."""
+    """The whole window without a project and without live drafts; nothing is left of it."""
     data, cache, _, _ = engine_directories()
     made = Application(qt_application, data=data, cache=cache)
     made.desk.live.set_enabled(False)

@@ -170,7 +170,7 @@ class RegionItem(QGraphicsItem):
 
 
 def dragged_box(box: Box, grip: Grip, across: float, down: float) -> Box:
-    """Return a box after dragging a grip by shares of the plate; it stays on the plate and keeps some size."""
+    """Return a box after a grip is dragged by shares of the plate; it stays there and keeps some size."""
     x, y, width, height = box
     if grip is Grip.INSIDE:
         return min(max(x + across, 0.0), 1.0 - width), min(max(y + down, 0.0), 1.0 - height), width, height

@@ -48,7 +48,7 @@ def previewed(content: TimelineContent, drag: Drag) -> TimelineContent:
 
 
 def snapped_shift(content: TimelineContent, drag: Drag, playhead: int, reach_frames: float) -> int:
-    """Return the drag's shift, drawn to the playhead, the scene's ends or another clip's edge within reach."""
+    """Return the drag's shift, drawn to the playhead, a scene's end or a clip's edge within reach."""
     dragged = [clip for clip in map(content.clip, drag.clip_ids) if clip is not None]
     edges = [edge for clip in dragged for edge in _moving_edges(clip, drag.kind)]
     targets = set(_snap_targets(content, drag.clip_ids, playhead))

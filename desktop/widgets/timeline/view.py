@@ -65,7 +65,8 @@ class TimelineView(TimelineCanvas):
         self.setAccessibleName(self.tr("Timeline"))
         self.setAccessibleDescription(
             self.tr(
-                "Arrow keys step, control and arrow keys choose a clip, alt and arrow keys move it, delete removes it."
+                "Arrow keys step, control and arrow keys choose a clip, alt and arrow keys move it, "
+                "delete removes it."
             )
         )
 

@@ -269,7 +269,7 @@ def test_a_still_dropped_on_a_track_is_refused_in_words(opened, window, bruno, s
 
 def test_a_missing_file_that_is_dropped_is_refused_in_words(opened, window, tmp_path):
     drop(window.scenes, QPoint(5, 5), tmp_path / "gone.png")
-    wait_until(lambda: window.message.isVisible())
+    wait_until(window.message.isVisible)
     assert "gone.png" in window.message.text
     assert window.scenes.model.rowCount() == 1
 

@@ -1,7 +1,6 @@
 """The window and a real engine process: queue a render, watch it, close while it runs."""
 
 import asyncio
-import os
 
 import pytest
 import qasync
@@ -117,7 +116,7 @@ def test_an_engine_that_dies_is_missed_and_can_be_started_again(run_window):
 def test_a_render_without_a_plate_file_is_refused_in_place(run_window, project):
     async def act(masque):
         desk = masque.desk
-        os.remove(desk.session.store.asset_path(desk.session.scene.plate))
+        desk.session.store.asset_path(desk.session.scene.plate).unlink()
         click_render(masque)
         await until(lambda: desk.notices.notice is not None)
         assert "duet.png" in masque.window.message.text
