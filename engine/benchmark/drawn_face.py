@@ -1,6 +1,7 @@
 """A drawn face that detectors take for one: material that needs no file."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,8 +115,14 @@ def _shaded(head: Picture) -> Picture:
     """Give the face a light from above and a grain that trackers can hold on to."""
     y, x = np.mgrid[0:SIDE_PX, 0:SIDE_PX].astype(np.float32)
     light = 1.12 - 0.32 * (((x - 246) / 150) ** 2 + ((y - 220) / 210) ** 2)
-    grain = np.random.Generator(np.random.PCG64(7)).normal(0.0, 1.0, (SIDE_PX, SIDE_PX)).astype(np.float32)
-    grain = 18.0 * cv2.GaussianBlur(grain, (0, 0), 2.0) + 5.0 * cv2.GaussianBlur(grain, (0, 0), 1.0)
     soft = cv2.GaussianBlur(head, (0, 0), 1.2).astype(np.float32)
-    lit = soft * np.clip(light, 0.45, 1.15)[..., None] + grain[..., None]
+    lit = soft * np.clip(light, 0.45, 1.15)[..., None] + _grain()[..., None]
     return np.asarray(np.clip(np.rint(lit), 0, 255), np.uint8)
+
+
+@cache
+def _grain() -> NDArray[np.float32]:
+    chance = np.random.Generator(np.random.PCG64(7))
+    grain = chance.normal(0.0, 1.0, (SIDE_PX, SIDE_PX)).astype(np.float32)
+    soft = 18.0 * cv2.GaussianBlur(grain, (0, 0), 2.0) + 5.0 * cv2.GaussianBlur(grain, (0, 0), 1.0)
+    return np.asarray(soft, np.float32)

@@ -58,7 +58,8 @@ def _save(path: Path, motion: DrivingMotion) -> None:
 def _load(path: Path) -> DrivingMotion | None:
     """Return what is kept at `path`; None where there is nothing or nothing usable."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # opened here, because numpy leaves a damaged file open
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return _motion(dict(arrays))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None

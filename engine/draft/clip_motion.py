@@ -9,8 +9,8 @@ from fractions import Fraction
 from engine.draft.driving_motion import DrivingMotion, MotionSample
 from engine.protocol.clips import DrivingInput, LoopMode, driving_clip_at, source_time_s
 
-EXPRESSION_EASE_S = 0.125
-HEAD_EASE_S = 0.3
+EXPRESSION_EASE_S = Fraction(1, 8)
+HEAD_EASE_S = Fraction(3, 10)
 FRAMES_BEYOND = 64
 
 
@@ -65,14 +65,17 @@ class ClipMotion:
         joins = before is not None and before.end == span.first
         leaves = after is None or after.first != span.end
         if joins and before is not None:
-            shift = eased((frame - span.first + 1) / (self._ease_frames(EXPRESSION_EASE_S, span) + 1))
-            if shift < 1.0:
-                sample = self._sample(before.clip, before.end - 1).mixed_with(sample, shift)
+            shift, head_shift = (
+                eased((frame - span.first + 1) / (self._ease_frames(ease_s, span) + 1))
+                for ease_s in (EXPRESSION_EASE_S, HEAD_EASE_S)
+            )
+            if head_shift < 1.0:
+                sample = self._sample(before.clip, before.end - 1).mixed_with(sample, shift, head_shift)
         head = self._presence(span, frame, HEAD_EASE_S, not joins, leaves)
         expression = self._presence(span, frame, EXPRESSION_EASE_S, not joins, leaves)
         return DrivenMoment(sample=sample.scaled(head=head, expression=expression), share=expression)
 
-    def _presence(self, span: _Span, frame: int, ease_s: float, enters: bool, leaves: bool) -> float:
+    def _presence(self, span: _Span, frame: int, ease_s: Fraction, enters: bool, leaves: bool) -> float:
         """Return how far the clip is faded in and not yet out; 0 at the first frame of a clip that enters."""
         ease = self._ease_frames(ease_s, span)
         if ease == 0:
@@ -81,7 +84,7 @@ class ClipMotion:
         outward = eased((span.end - frame) / (ease + 1)) if leaves else 1.0
         return inward * outward
 
-    def _ease_frames(self, ease_s: float, span: _Span) -> int:
+    def _ease_frames(self, ease_s: Fraction, span: _Span) -> int:
         return min(max(2, round(ease_s * self._rate)), (span.end - span.first) // 4)
 
     def _sample(self, clip: DrivingInput, frame: int) -> MotionSample:
@@ -95,11 +98,14 @@ class ClipMotion:
         elapsed_s = (frame - clip.start_frame) / self._rate * clip.speed
         if clip.loop_mode is not LoopMode.LOOP or elapsed_s < span_s:
             return sample
-        ease_s = min(Fraction(EXPRESSION_EASE_S) * clip.speed, span_s / 4)
-        since_s = elapsed_s % span_s
-        if since_s >= ease_s:
+        since = float(elapsed_s % span_s)
+        shift, head_shift = (
+            eased((since + float(clip.speed / self._rate) / 2) / float(min(ease_s * clip.speed, span_s / 4)))
+            for ease_s in (EXPRESSION_EASE_S, HEAD_EASE_S)
+        )
+        if head_shift >= 1.0:
             return sample
-        return motion.at(float(clip.source_out_s)).mixed_with(sample, eased(float(since_s / ease_s)))
+        return motion.at(float(clip.source_out_s)).mixed_with(sample, shift, head_shift)
 
 
 def _spans(clips: tuple[DrivingInput, ...], frame_rate: Fraction, frame_count: int) -> list[_Span]:

@@ -29,12 +29,17 @@ class MotionSample:
     skin_bgr: NDArray[np.float32]
     seam: NDArray[np.float32]
 
-    def mixed_with(self, other: "MotionSample", share: float) -> "MotionSample":
-        """Return this motion with `share` of the other's (0: this one, 1: the other)."""
-        own = 1.0 - share
+    def mixed_with(
+        self, other: "MotionSample", share: float, head_share: float | None = None
+    ) -> "MotionSample":
+        """Return this motion with `share` of the other's (0: this one, 1: the other); the head may have its
+        own.
+        """
+        head_share = share if head_share is None else head_share
+        own, own_head = 1.0 - share, 1.0 - head_share
         return MotionSample(
-            head=own * self.head + share * other.head,
-            turn=own * self.turn + share * other.turn,
+            head=own_head * self.head + head_share * other.head,
+            turn=own_head * self.turn + head_share * other.turn,
             flow=own * self.flow + share * other.flow,
             mouth_bgr=own * self.mouth_bgr + share * other.mouth_bgr,
             mouth_inside=own * self.mouth_inside + share * other.mouth_inside,

@@ -111,8 +111,8 @@ def _paint_group(
     moved = sum((field.moved for field in fields), np.zeros((*x.shape, 2), np.float32))
     moved = without_folds((moved / step).astype(np.float32)) * step
     fine = _enlarged(moved, step, width, height)
-    across = fine[..., 0] + np.arange(rectangle.left, rectangle.right, dtype=np.float32)
-    along = fine[..., 1] + np.arange(rectangle.top, rectangle.bottom, dtype=np.float32)[:, None]
+    across = np.add(fine[..., 0], np.arange(rectangle.left, rectangle.right), dtype=np.float32)
+    along = np.add(fine[..., 1], np.arange(rectangle.top, rectangle.bottom)[:, None], dtype=np.float32)
     drawn = np.asarray(
         cv2.remap(plate, across, along, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8
     )

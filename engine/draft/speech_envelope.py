@@ -15,7 +15,7 @@ ROUND_HERTZ = (300.0, 1000.0)
 WIDE_HERTZ = (1600.0, 3400.0)
 SILENCE_DECIBEL = -52.0
 RANGE_DECIBEL = 30.0
-ATTACK_S, RELEASE_S = 0.035, 0.085
+ATTACK_S, RELEASE_S = 0.035, 0.07
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +46,16 @@ def speech_envelope(samples: NDArray[np.float32]) -> SpeechEnvelope:
     power = _spectra(mono.astype(np.float32))
     hertz = np.fft.rfftfreq(WINDOW_SAMPLES, 1.0 / SAMPLE_RATE).astype(np.float32)
     level = 10.0 * np.log10(_band(power, hertz, VOWEL_HERTZ) + np.float32(1e-12))
-    opening = _followed(_normalised(level.astype(np.float32)))
+    sounding = _normalised(level.astype(np.float32))
     narrow, wide = (_band(power, hertz, band) for band in (ROUND_HERTZ, WIDE_HERTZ))
     balance = np.log10((wide + 1e-10) / (narrow + 1e-10))
-    loud = opening > 0.15
+    loud = sounding > 0.15
     middle = float(np.median(balance[loud])) if loud.any() else 0.0
-    spread = np.tanh(1.4 * (balance - middle)) * np.clip(opening / 0.2, 0.0, 1.0)
-    return SpeechEnvelope(opening=opening, spread=_smoothed(spread, 5).astype(np.float32))
+    # what is left when a sound has ended says nothing about the lips
+    spread = np.tanh(1.4 * (balance - middle)) * np.clip(sounding / 0.3, 0.0, 1.0)
+    return SpeechEnvelope(
+        opening=_followed(sounding), spread=_smoothed(spread.astype(np.float32), 5).astype(np.float32)
+    )
 
 
 def _spectra(mono: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,0 +1,208 @@
+"""Analysing drivers."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from engine.benchmark.drawn_face import DrawnExpression, draw_face
+from engine.benchmark.drawn_media import write_drawn_clip
+from engine.draft.analysis_cache import cached_analysis
+from engine.draft.driver_parts import driver_parts
+from engine.draft.driving_analysis import DriverPart, analyse_driver
+from engine.draft.face_frame import MOUTH
+from engine.draft.residual_flow import GRID
+from engine.media.content_hash import hash_file
+from engine.protocol.errors import ErrorCode, UserError
+
+RATE = Fraction(20)
+
+
+def part_of(path, **changes):
+    values = {
+        "path": path,
+        "content_hash": hash_file(path),
+        "face_index": 0,
+        "neutral_s": None,
+        "start_s": Fraction(0),
+        "end_s": Fraction(60),
+    }
+    return DriverPart(**(values | changes))
+
+
+def analysed(path, **changes):
+    return analyse_driver(part_of(path, **changes), lambda _share: None, lambda: None)
+
+
+@pytest.fixture(scope="module")
+def moving(tmp_path_factory):
+    """A driver that turns its head to and fro, then opens its mouth."""
+    path = tmp_path_factory.mktemp("moving") / "moving.mkv"
+    rolls = np.concatenate([np.zeros(4), 0.15 * np.sin(np.linspace(0, np.pi, 12)), np.zeros(16)])
+    mouths = np.concatenate([np.zeros(20), np.sin(np.linspace(0, np.pi, 12))])
+    frames = [
+        draw_face(DrawnExpression(roll=roll, travel_x=120 * roll, mouth_open=mouth))
+        for roll, mouth in zip(rolls, mouths, strict=True)
+    ]
+    write_drawn_clip(path, frames, RATE)
+    return path, rolls, mouths, analysed(path)
+
+
+def test_the_head_follows_the_drawn_head(moving):
+    _, rolls, _, motion = moving
+
+    # the drawn angle turns against the clock, pictures' axes with it
+    assert np.abs(motion.head[:, 0] + rolls - motion.head[0, 0]).max() < 0.03
+    assert motion.head[9, 2] - motion.head[0, 2] > 0.02
+    assert motion.lost_s == ()
+
+
+def test_nothing_adds_up_over_a_still_head(moving):
+    _, _, _, motion = moving
+
+    assert np.abs(motion.head[-1] - motion.head[0]).max() < 0.01
+
+
+def test_an_opening_mouth_moves_the_mouth_and_not_the_brows(moving):
+    _, _, mouths, motion = moving
+    open_ = np.abs(motion.flow[int(np.argmax(mouths))].astype(np.float32))
+    row = round(MOUTH[1] * GRID)
+
+    lips = open_[row : row + 12, GRID // 2 - 5 : GRID // 2 + 5].max()
+    brows = open_[round(0.40 * GRID) : round(0.44 * GRID), GRID // 4 : -GRID // 4].max()
+
+    assert lips > 0.02
+    assert brows < 0.3 * lips
+
+
+def test_the_inside_of_the_mouth_is_seen_while_it_is_open(moving):
+    _, _, mouths, motion = moving
+    seen = motion.mouth_inside.astype(np.float32).mean(axis=(1, 2))
+
+    assert seen[int(np.argmax(mouths))] > 8.0
+    assert seen[:15].max() < 2.0
+
+
+def test_the_neutral_frame_has_a_closed_mouth(moving):
+    _, _, mouths, motion = moving
+
+    assert mouths[round(motion.neutral_s * RATE)] < 0.1
+
+
+def test_a_chosen_neutral_frame_is_kept(moving):
+    path, *_ = moving
+
+    motion = analysed(path, neutral_s=Fraction(1, 10))
+
+    assert motion.neutral_s == pytest.approx(0.1)
+    assert np.abs(motion.flow[2].astype(np.float32)).max() < 0.004
+
+
+def test_a_still_driver_gives_a_still_face(media):
+    motion = analysed(media / "calm.mkv")
+
+    assert np.abs(np.diff(motion.head, axis=0)).max() < 1e-4
+    assert np.abs(np.diff(motion.flow.astype(np.float32), axis=0)).max() < 1e-4
+
+
+def test_frames_without_the_face_are_bridged_and_told(tmp_path):
+    path = tmp_path / "gap.mkv"
+    blank = np.full((512, 512, 3), 128, np.uint8)
+    frames = [draw_face(DrawnExpression(travel_x=2.0 * number)) for number in range(20)]
+    write_drawn_clip(
+        path, [blank if 8 <= number < 12 else frame for number, frame in enumerate(frames)], RATE
+    )
+
+    motion = analysed(path)
+
+    assert motion.lost_s == (pytest.approx((0.4, 0.6)),)
+    assert np.all(np.diff(motion.head[:, 2]) > -1e-3)
+
+
+def test_a_video_without_faces_is_refused_with_a_next_step(media):
+    with pytest.raises(UserError) as caught:
+        analysed(media / "empty.mkv")
+
+    assert caught.value.report.code is ErrorCode.NO_FACE
+    assert "empty.mkv" in caught.value.report.message
+    assert caught.value.report.next_step
+
+
+def test_a_face_that_is_not_there_is_refused(media):
+    with pytest.raises(UserError) as caught:
+        analysed(media / "calm.mkv", face_index=1)
+
+    assert caught.value.report.code is ErrorCode.NO_FACE
+    assert "one face" in caught.value.report.message
+    assert "face 2" in caught.value.report.message
+
+
+def test_the_second_driver_is_the_one_on_the_right(tmp_path):
+    path = tmp_path / "pair.mkv"
+    mouths = [0, 0, 0, 0.5, 1, 0.5, 0, 0]
+    frames = [np.hstack([draw_face(), draw_face(DrawnExpression(mouth_open=mouth))]) for mouth in mouths]
+    write_drawn_clip(path, frames, RATE)
+
+    left, right = analysed(path), analysed(path, face_index=1)
+
+    assert np.abs(left.flow.astype(np.float32)).max() < 0.01
+    assert np.abs(right.flow.astype(np.float32)).max() > 0.02
+
+
+def test_a_clip_of_one_frame_is_analysed(tmp_path):
+    path = tmp_path / "one.mkv"
+    write_drawn_clip(path, [draw_face()], RATE)
+
+    motion = analysed(path)
+
+    assert len(motion.times_s) == 1
+    assert np.abs(motion.head).max() < 1e-4
+
+
+def test_an_analysis_is_made_once(media, tmp_path):
+    part = part_of(media / "calm.mkv")
+    first = cached_analysis(part, tmp_path / "cache", lambda _share: None, lambda: None)
+
+    def refuse():
+        raise AssertionError("analysed again")
+
+    again = cached_analysis(part, tmp_path / "cache", lambda _share: None, refuse)
+
+    assert np.array_equal(first.flow, again.flow)
+    assert again.lost_s == first.lost_s
+
+
+@pytest.mark.parametrize("damage", [b"", b"not an archive", b"PK\x03\x04 cut short"])
+def test_a_damaged_cache_file_is_made_again(media, tmp_path, damage):
+    part = part_of(media / "calm.mkv")
+    cached_analysis(part, tmp_path, lambda _share: None, lambda: None)
+    (file,) = tmp_path.glob("*.npz")
+    whole = file.read_bytes()
+    file.write_bytes(damage or whole[: len(whole) // 2])
+
+    motion = cached_analysis(part, tmp_path, lambda _share: None, lambda: None)
+
+    assert len(motion.times_s) == 12
+    assert file.stat().st_size > len(whole) // 2
+
+
+def test_stopping_ends_an_analysis_soon_and_leaves_no_cache_file(media, tmp_path):
+    steps = iter(range(6))
+
+    def check():
+        if next(steps, None) is None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cached_analysis(part_of(media / "driver.mkv"), tmp_path, lambda _share: None, check)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_trimming_a_clip_of_a_short_video_needs_no_new_analysis(drive):
+    whole = drive()
+    trimmed = drive(source_in_s=Fraction(1, 2), start_frame=40)
+
+    parts = driver_parts([whole, trimmed])
+
+    assert parts[whole] == parts[trimmed]
