@@ -200,9 +200,13 @@ class JobQueue:
         """Keep the error of a job."""
         self._end(job_id, lambda job: policy.failed(job, error, time.time()))
 
-    def lost(self, job_id: str, reason: str) -> None:
-        """Note that the attempt at a job ended without an answer."""
-        self._end(job_id, lambda job: policy.attempt_lost(job, reason, time.time()))
+    def lost(self, job_id: str, reason: str, *, from_outside: bool) -> None:
+        """Note that the attempt at a job ended without an answer; `from_outside` that somebody killed it."""
+
+        def become(job: JobRecord) -> JobRecord:
+            return policy.attempt_lost(job, reason, time.time(), from_outside=from_outside)
+
+        self._end(job_id, become)
 
     def given_back(self, job_id: str) -> None:
         """Queue a running job again with its finished frames; not counted as an attempt."""

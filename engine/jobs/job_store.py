@@ -168,6 +168,7 @@ def _to_row(job: JobRecord) -> dict[str, Any]:
         "position": job.position,
         "attempts": job.attempts,
         "attempt_limit": job.attempt_limit,
+        "kills": job.kills,
         "frames_reached": job.frames_reached,
         "frames_before": job.frames_before,
         "held_by_queue": job.held_by_queue,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from engine.jobs.records import JobRecord, QueueSettings
+from engine.jobs.records import KILL_LIMIT, JobRecord, QueueSettings
 from engine.protocol.errors import ErrorCode, ErrorReport, UserError
 from engine.protocol.jobs import FINISHED_STATES, AfterCrash, JobState, RenderResult
 
@@ -49,6 +49,7 @@ def finished(job: JobRecord, result: RenderResult, now: float) -> JobRecord:
         error=None,
         result=result,
         attempts=0,
+        kills=0,
         frames_reached=job.request.frame_count,
         held_by_queue=False,
     )
@@ -59,21 +60,24 @@ def failed(job: JobRecord, error: ErrorReport, now: float) -> JobRecord:
     return replace(job, state=JobState.FAILED, finished_at=now, error=error, held_by_queue=False)
 
 
-def attempt_lost(job: JobRecord, reason: str, now: float) -> JobRecord:
+def attempt_lost(job: JobRecord, reason: str, now: float, *, from_outside: bool = False) -> JobRecord:
     """Return the job after its attempt ended without an answer (a crash, a kill, a power cut).
 
-    An attempt that finished a new frame sets the count back; one that did not is counted, and at the limit
-    the job fails, so that a job which always crashes cannot run for ever.
+    An attempt that finished a new frame sets the counts back; one that did not is counted, and at the limit
+    the job fails, so that a job which always crashes cannot run for ever. A kill from outside is no fault of
+    the job: it has a count and a limit of its own.
     """
-    progressed = job.frames_reached > job.frames_before
-    attempts = 0 if progressed else job.attempts + 1
-    waiting = replace(job, state=JobState.QUEUED, attempts=attempts)
-    if attempts < job.attempt_limit:
+    attempts, kills = job.attempts + (not from_outside), job.kills + from_outside
+    if job.frames_reached > job.frames_before:
+        attempts, kills = 0, 0
+    waiting = replace(job, state=JobState.QUEUED, attempts=attempts, kills=kills)
+    if attempts < job.attempt_limit and kills < KILL_LIMIT:
         return waiting
     scene = job.request.scene_name
+    times = kills if from_outside else attempts
     report = ErrorReport(
         code=ErrorCode.WORKER_LOST,
-        message=f"The render of “{scene}” broke off {attempts} times without a new frame: {reason}.",
+        message=f"The render of “{scene}” broke off {times} times without a new frame: {reason}.",
         next_step="Look into the log of the render process, then retry the job.",
         details={"reason": reason},
     )

@@ -7,6 +7,7 @@ from engine.protocol.jobs import AfterCrash, JobProgress, JobState, JobView, Ren
 from engine.protocol.render_request import RenderRequest
 
 ATTEMPT_LIMIT = 3
+KILL_LIMIT = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,8 +15,9 @@ class JobRecord:
     """A job as it is stored. Times are Unix seconds.
 
     `frames_reached` is the highest number of frames any attempt has finished, `frames_before` what it was
-    when the present attempt began: an attempt that raises it made progress. `held_by_queue` marks a job that
-    was paused with the queue and goes on with it.
+    when the present attempt began: an attempt that raises it made progress. `kills` counts attempts in a row
+    that somebody ended from outside. `held_by_queue` marks a job that was paused with the queue and goes on
+    with it.
     """
 
     job_id: str
@@ -26,6 +28,7 @@ class JobRecord:
     created_at: float
     attempts: int = 0
     attempt_limit: int = ATTEMPT_LIMIT
+    kills: int = 0
     frames_reached: int = 0
     frames_before: int = 0
     held_by_queue: bool = False

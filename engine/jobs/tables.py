@@ -27,6 +27,7 @@ jobs_table = Table(
     Column("position", Integer, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("attempt_limit", Integer, nullable=False),
+    Column("kills", Integer, nullable=False),
     Column("frames_reached", Integer, nullable=False),
     Column("frames_before", Integer, nullable=False),
     Column("held_by_queue", Boolean, nullable=False),

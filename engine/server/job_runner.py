@@ -176,11 +176,11 @@ class JobRunner:
             await attempt.worker.send(RenderJob(job_id=job_id, request=job.request))
             end = await self._follow(attempt)
         except WorkerLostError as lost:
-            reason = str(lost)
+            reason, from_outside = str(lost), lost.from_outside
             _log.warning("the worker was lost: %s", reason)
             await attempt.worker.kill()
             if attempt.stop_at is None:
-                await self._settle(lambda: self._queue.lost(job_id, reason))
+                await self._settle(lambda: self._queue.lost(job_id, reason, from_outside=from_outside))
             else:
                 await self._settle(lambda: self._queue.given_back(job_id))
             self._clean(attempt)

@@ -20,11 +20,19 @@ from engine.server.settings import WorkerLimits
 
 _log = logging.getLogger(__name__)
 _LONGEST_STEP_S = 1.0
+_SIGKILL = 9
 _BELOW_NORMAL_ON_WINDOWS = 0x00004000  # BELOW_NORMAL_PRIORITY_CLASS
 
 
 class WorkerLostError(Exception):
-    """The worker has ended, or has stopped answering; the text says which, as the end of a sentence."""
+    """The worker has ended, or has stopped answering; the text says which, as the end of a sentence.
+
+    `from_outside`: somebody killed it, and not the system for want of memory.
+    """
+
+    def __init__(self, reason: str, *, from_outside: bool = False) -> None:
+        super().__init__(reason)
+        self.from_outside = from_outside
 
 
 class WorkerStartError(Exception):
@@ -44,6 +52,7 @@ class WorkerProcess:
         self._silent_s = 0.0
         self._still_s = 0.0
         self._ticks = -1
+        self._memory_kills = memory_kills()
         self._process: Process | None = None
         self._reader: asyncio.Task[None] | None = None
 
@@ -109,7 +118,7 @@ class WorkerProcess:
                 raise WorkerLostError(f"it took no step for {self._limits.tick_s:g} seconds") from None
             return None
         if report is None:
-            raise WorkerLostError(await self._how_it_ended())
+            raise await self._how_it_ended()
         return report
 
     async def kill(self) -> None:
@@ -179,17 +188,32 @@ class WorkerProcess:
             self._ticks = report.ticks
             self._still_s = 0.0
 
-    async def _how_it_ended(self) -> str:
+    async def _how_it_ended(self) -> WorkerLostError:
         process = self._running()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._limits.end_s):
                 await process.wait()
         code = process.returncode
         if code is None:
-            return "the render process stopped reporting"
-        return f"the render process was ended by signal {-code}" if code < 0 else f"it ended with code {code}"
+            return WorkerLostError("the render process stopped reporting")
+        if code >= 0:
+            return WorkerLostError(f"it ended with code {code}")
+        if code != -_SIGKILL:
+            return WorkerLostError(f"it was ended by signal {-code}")
+        if self._memory_kills is None or self._memory_kills != memory_kills():
+            return WorkerLostError("the system ended it, most likely for want of memory")
+        return WorkerLostError("somebody killed it", from_outside=True)
 
     def _running(self) -> Process:
         if self._process is None:
             raise ValueError("the worker has not been started")
         return self._process
+
+
+def memory_kills() -> int | None:
+    """Return how many processes the system has ended for want of memory; None where it does not say."""
+    try:
+        lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)

@@ -27,6 +27,7 @@ def job(make_request):
         position=7,
         created_at=1.5,
         attempts=2,
+        kills=4,
         frames_reached=40,
         frames_before=30,
         held_by_queue=True,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.jobs import policy
-from engine.jobs.records import JobRecord, QueueSettings
+from engine.jobs.records import KILL_LIMIT, JobRecord, QueueSettings
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.jobs import AfterCrash, JobState
 
@@ -53,6 +53,16 @@ def test_a_new_frame_sets_the_count_back_but_an_old_one_does_not(job):
     assert (progressed.state, progressed.attempts) == (JobState.QUEUED, 0)
     again = policy.started(progressed, 3.0)
     assert policy.attempt_lost(again, "it crashed", 4.0).attempts == 1
+
+
+def test_kills_from_outside_have_a_limit_of_their_own(job):
+    for count in range(1, KILL_LIMIT):
+        job = policy.attempt_lost(policy.started(job, 1.0), "somebody killed it", 2.0, from_outside=True)
+        assert (job.state, job.attempts, job.kills) == (JobState.QUEUED, 0, count)
+    assert policy.attempt_lost(replace(job, frames_reached=1), "x", 2.0, from_outside=True).kills == 0
+    job = policy.attempt_lost(policy.started(job, 1.0), "somebody killed it", 2.0, from_outside=True)
+    assert job.state is JobState.FAILED
+    assert f"{KILL_LIMIT} times" in job.error.message
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=30))

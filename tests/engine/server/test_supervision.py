@@ -157,6 +157,41 @@ async def test_a_killed_engine_finds_its_queue_whole(
     assert not [orphan for orphan in orphans if orphan.is_running()]
 
 
+async def test_a_stopped_worker_of_a_killed_engine_is_ended(
+    start_engine, connected, make_request, reached, finished
+):
+    first = start_engine()
+    async with connected() as client:
+        job = await client.send(SubmitJob(request=make_request("slow", frame_count=20)))
+        await reached(client, job.job_id, lambda job: job.progress.frames_done >= 2)
+        orphan = psutil.Process(await worker_of(client))
+        orphan.suspend()
+        first.kill()
+    start_engine(TINY_ORPHAN_S="0.3")
+    async with connected() as client:
+        assert (await finished(client, job.job_id)).state is JobState.DONE
+    assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell a kill from want of memory")
+async def test_kills_from_outside_are_no_fault_of_the_job(shared_engine, connected, make_request, finished):
+    async with connected() as client:
+        job = await client.send(SubmitJob(request=make_request("stuck")))
+        killed = set()
+        while len(killed) < 4:
+            number = await worker_of(client)
+            if (
+                number not in killed
+                and (await client.send(GetJob(job_id=job.job_id))).state is JobState.RUNNING
+            ):
+                killed.add(number)
+                os.kill(number, signal.SIGKILL)
+            await asyncio.sleep(0.01)
+        now = await client.send(GetJob(job_id=job.job_id))
+        assert now.state in {JobState.QUEUED, JobState.RUNNING}
+        assert now.attempts == 0
+
+
 @pytest.mark.parametrize("choice", [AfterCrash.PAUSED, AfterCrash.ASK])
 async def test_after_a_crash_the_queue_can_wait_for_the_user(
     start_engine, connected, make_request, reached, finished, choice

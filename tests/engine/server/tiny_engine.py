@@ -110,4 +110,6 @@ def _serve():
 
 if __name__ == "__main__":
     serve = sys.argv[1] == "serve"
-    sys.exit(_serve() if serve else run_worker({RendererName.DRAFT: TinyRenderer}))
+    patience_s = float(os.environ.get("TINY_ORPHAN_S", "12"))
+    renderers = {RendererName.DRAFT: TinyRenderer}
+    sys.exit(_serve() if serve else run_worker(renderers, orphan_patience_s=patience_s))
