@@ -79,6 +79,7 @@ class Application(QObject):
         theme = Theme(application)
         session, selection, playback = ProjectSession(), Selection(), Playback()
         notices, questions = Notices(), Questions()
+        session.reading_failed.connect(notices.failed)
         history = EditHistory(session, notices)
         live = LiveDraft(session, DraftLoader(self._draft_pool, cache / "draft"))
         sources = StageSources(session, playback, live, pool=self._pool, notices=notices)

@@ -50,7 +50,7 @@ class EditHistory(QObject):
             return None
         if change.record.rows:
             self._stack.push(_CommittedEdit(self, change.record))
-        self._session.refresh()
+        self._session.refresh_after(change.record)
         return result
 
     def undo(self) -> None:
@@ -74,9 +74,9 @@ class EditHistory(QObject):
             replay(record)
         except ProjectError as error:
             self._notices.failed(error)
-            return False
-        finally:
             self._session.refresh()
+            return False
+        self._session.refresh_after(record)
         self._notices.dismiss()
         return True
 

@@ -1,17 +1,16 @@
 """The draft of the chosen scene, prepared again whenever an edit changes what it would show."""
 
-from dataclasses import replace
-from pathlib import Path
-
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from desktop.authoring.render_requests import RenderSettings, build_render_request
+from desktop.authoring.engine_inputs import character_input, plate_input
+from desktop.authoring.scenes import scene_length_frames
 from desktop.background.draft_loader import DraftLoader, PreparedDraft
 from desktop.background.task_pool import report_of
 from desktop.state.project_session import ProjectSession
 from engine.protocol.errors import ErrorReport, UserError
-from engine.protocol.render_request import RenderRequest
+from engine.protocol.render_request import RendererName, RenderRequest
 from projects_db.errors import ProjectError
+from projects_db.records import SceneRecord
 
 SETTLE_MS = 150
 LIVE_LONG_SIDE_PX = 960
@@ -95,7 +94,7 @@ class LiveDraft(QObject):
             self.stop()
             return
         try:
-            request = self._request()
+            request = self._request(scene)
         except (UserError, ProjectError) as error:
             self._wanted = None
             self._on_failed(report_of(error))
@@ -106,15 +105,30 @@ class LiveDraft(QObject):
             self._on_progressed("", 0.0)
             self._loader.prepare(request)
 
-    def _request(self) -> RenderRequest:
-        """Return the scene's request without what differs between two requests for the same pictures."""
-        scene = self._session.scene
-        if scene is None:
-            raise UserError("No scene is chosen.", next_step="Choose a scene.")
-        probe = scene.plate.probe
-        settings = RenderSettings(size=live_size(probe.width or 2, probe.height or 2))
-        request = build_render_request(self._session.store, scene, settings, take_id=LIVE_ID, take_number=1)
-        return replace(request, request_id=LIVE_ID, scene_name="", output_directory=Path(), file_stem=LIVE_ID)
+    def _request(self, scene: SceneRecord) -> RenderRequest:
+        """Return the scene's request; those of two scenes that look the same are equal."""
+        store, project = self._session.store, self._session.store.project()
+        plate = plate_input(store, scene.plate)
+        width, height = live_size(plate.width, plate.height)
+        return RenderRequest(
+            request_id=LIVE_ID,
+            project_id=project.id,
+            project_path=store.path,
+            scene_id=scene.id,
+            scene_name="",
+            take_id=LIVE_ID,
+            take_number=0,
+            renderer=RendererName.DRAFT,
+            plate=plate,
+            characters=tuple(character_input(store, character) for character in scene.characters),
+            frame_rate=project.frame_rate,
+            frame_count=scene_length_frames(scene, project.frame_rate),
+            width=width,
+            height=height,
+            seed=0,
+            output_directory=store.renders_folder,
+            file_stem=LIVE_ID,
+        )
 
     def _on_progressed(self, phase: str, share: float) -> None:
         self._phase = phase

@@ -10,8 +10,10 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop.authoring.project_files import DEFAULT_FRAME_RATE, create_project, open_project
 from desktop.authoring.scenes import scene_length_frames
+from projects_db.errors import ProjectError
 from projects_db.project_store import ProjectStore
 from projects_db.records import (
+    ChangeRecord,
     CharacterRecord,
     MediaAssetRecord,
     ProjectRecord,
@@ -21,12 +23,17 @@ from projects_db.records import (
 )
 
 POLL_MS = 1000
+PROJECT_TABLES = frozenset({"project"})
+SCENE_LIST_TABLES = frozenset({"scene", "character", "take"})
+MEDIA_TABLES = frozenset({"media_asset"})
+TAKE_TABLES = frozenset({"take", "take_file", "scene"})
 
 
 class ProjectSession(QObject):
     """Holds the store and what was last read from it; each signal says what differs from the reading before.
 
-    `open` and `create` raise ProjectError or UserError and then leave the session as it was.
+    `open` and `create` raise ProjectError or UserError and then leave the session as it was; what cannot be
+    read later comes as `reading_failed(ProjectError)`.
     """
 
     project_opened = Signal()
@@ -38,6 +45,7 @@ class ProjectSession(QObject):
     scene_changed = Signal()
     media_changed = Signal()
     takes_changed = Signal()
+    reading_failed = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -134,15 +142,27 @@ class ProjectSession(QObject):
         """Show another scene."""
         if scene_id == (self._scene.id if self._scene else None):
             return
-        self._scene = self.store.scene(scene_id) if scene_id is not None else None
+        try:
+            self._scene = self.store.scene(scene_id) if scene_id is not None else None
+        except ProjectError as error:
+            self.reading_failed.emit(error)
+            return
         self.scene_chosen.emit()
 
-    def refresh(self) -> None:
-        """Read the project again and tell what changed."""
+    def refresh_after(self, record: ChangeRecord) -> None:
+        """Read again what a change of this window can have touched; others' changes come by the poll."""
+        self.refresh(frozenset(row.table for row in record.rows))
+
+    def refresh(self, tables: frozenset[str] | None = None) -> None:
+        """Read the project again, or what these tables are shown in, and tell what changed."""
         if self._store is None:
             return
         before = (self._project, self._scenes, self._scene, self._assets, self._takes)
-        self._read()
+        try:
+            self._read(tables)
+        except ProjectError as error:
+            self.reading_failed.emit(error)
+            return
         after = (self._project, self._scenes, self._scene, self._assets, self._takes)
         signals = (
             self.project_changed,
@@ -158,7 +178,15 @@ class ProjectSession(QObject):
 
     def look_for_changes(self) -> None:
         """Read again if another process has written to the project."""
-        if self._store is not None and self._store.data_version() != self._version:
+        if self._store is None:
+            return
+        try:
+            changed = self._store.data_version() != self._version
+        except ProjectError as error:
+            self._poll.stop()
+            self.reading_failed.emit(error)
+            return
+        if changed:
             self.refresh()
 
     def _tell_scene(self, before: SceneRecord | None) -> None:
@@ -174,13 +202,18 @@ class ProjectSession(QObject):
         self._poll.start()
         self.project_opened.emit()
 
-    def _read(self) -> None:
+    def _read(self, tables: frozenset[str] | None = None) -> None:
         store = self.store
-        self._version = store.data_version()
-        self._project = store.project()
-        self._scenes = store.scenes()
-        self._assets = {asset.id: asset for asset in store.assets()}
-        self._takes = store.takes()
+        if tables is None:
+            self._version = store.data_version()
+        if tables is None or tables & PROJECT_TABLES:
+            self._project = store.project()
+        if tables is None or tables & SCENE_LIST_TABLES:
+            self._scenes = store.scenes()
+        if tables is None or tables & MEDIA_TABLES:
+            self._assets = {asset.id: asset for asset in store.assets()}
+        if tables is None or tables & TAKE_TABLES:
+            self._takes = store.takes()
         known = [scene.id for scene in self._scenes]
         wanted = self._scene.id if self._scene and self._scene.id in known else next(iter(known), None)
         self._scene = store.scene(wanted) if wanted is not None else None

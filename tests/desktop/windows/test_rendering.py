@@ -56,6 +56,7 @@ def test_a_click_renders_a_take_that_can_be_seen_rated_and_noted(run_window):
     async def act(masque):
         desk, window = masque.desk, masque.window
         assert desk.queue.link_state is LinkState.NOT_RUNNING
+        desk.clips.delete(frozenset({desk.session.scene.characters[0].driving_clips[0].id}))
         desk.scenes.set_length(12)
         click_render(masque)
         await until(lambda: any(take.status is TakeStatus.DONE for take in desk.session.takes))
