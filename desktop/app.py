@@ -119,17 +119,20 @@ def main(project_path: Path | None = None) -> int:
     except UserError as error:
         print(error, file=sys.stderr)  # noqa: T201 - there is no window yet to say it in
         return 1
-    logging.basicConfig(
-        filename=log / "window.log",
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(message)s",
-    )
+    _log_to(log / "window.log")
     application = QApplication(sys.argv[:1])
     application.setQuitOnLastWindowClosed(False)
     with qasync.QEventLoop(application) as loop:
         asyncio.set_event_loop(loop)
         loop.run_until_complete(_run(Application(application, data=data, cache=cache), project_path))
     return 0
+
+
+def _log_to(file: Path) -> None:
+    """Keep the window's log in a file of its own."""
+    handler = logging.FileHandler(file, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger().addHandler(handler)
 
 
 async def _run(masque: Application, project_path: Path | None) -> None:

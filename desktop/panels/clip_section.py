@@ -4,8 +4,6 @@ from fractions import Fraction
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
-    QCheckBox,
-    QComboBox,
     QDoubleSpinBox,
     QFormLayout,
     QSpinBox,
@@ -15,6 +13,7 @@ from PySide6.QtWidgets import (
 
 from desktop.panels.channel_words import loop_word
 from desktop.panels.desk import Desk
+from desktop.widgets.form_controls import CheckBox, ChoiceBox
 from desktop.widgets.labels import TextTone, label
 from desktop.widgets.level_row import NAME_PX
 from projects_db.records import DrivingClipRecord, LoopMode, VoiceClipRecord
@@ -29,14 +28,15 @@ class ClipSection(QWidget):
         self._clip_id: str | None = None
         self._showing = False
         self._heading = label(self.tr("Clip"), TextTone.HEADING)
-        self.loop_mode = QComboBox()
+        self.loop_mode = ChoiceBox(desk.theme)
         for mode in LoopMode:
             self.loop_mode.addItem(loop_word(mode).capitalize(), mode)
         self.speed = _spin(0.1, 10.0, 0.05, "×")
         self.face = QSpinBox()
         self.face.setRange(1, 9)
+        self.face.setPrefix(self.tr("Face "))
         self.gain = _spin(-60.0, 24.0, 0.5, " dB")
-        self.keep_sound = QCheckBox(self.tr("Keep the clip's sound"))
+        self.keep_sound = CheckBox(desk.theme, self.tr("Keep the clip's sound"))
         self._form = QFormLayout()
         self._lay_out()
         self._bind()
@@ -50,7 +50,7 @@ class ClipSection(QWidget):
         rows = (
             (self.tr("At its end"), self.loop_mode),
             (self.tr("Speed"), self.speed),
-            (self.tr("Driver"), self.face),
+            (self.tr("Driven by"), self.face),
             (self.tr("Gain"), self.gain),
         )
         for text, field in rows:

@@ -1,10 +1,11 @@
 """The plan of the next render, opened from its button: size and seed."""
 
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFormLayout, QSpinBox, QVBoxLayout, QWidget
 
 from desktop.authoring.render_requests import LARGEST_SEED
 from desktop.panels.desk import Desk
+from desktop.widgets.form_controls import CheckBox, ChoiceBox
 from desktop.widgets.labels import TextTone, label
 
 LONG_SIDES = (1280, 1920, 960, 640)
@@ -19,8 +20,8 @@ class PlanPopup(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setObjectName("plan_popup")
         self._what = label(tone=TextTone.QUIET, wraps=True)
-        self.size_choice = QComboBox()
-        self.new_seed = QCheckBox(self.tr("A new seed for each take"))
+        self.size_choice = ChoiceBox(desk.theme)
+        self.new_seed = CheckBox(desk.theme, self.tr("A new seed for each take"))
         self.seed = QSpinBox()
         self.seed.setRange(0, LARGEST_SEED)
         form = QFormLayout()
