@@ -107,7 +107,7 @@ def _find_eyes(grey: NDArray[np.uint8]) -> tuple[tuple[float, float], tuple[floa
     left = right = None
     for name in ("eye", "eye_tree_eyeglasses"):
         boxes = load_cascade(name).detectMultiScale(
-            upper, scaleFactor=1.07, minNeighbors=2, minSize=(26, 26), maxSize=(80, 80)
+            upper, scaleFactor=1.05, minNeighbors=2, minSize=(26, 26), maxSize=(80, 80)
         )
         found += [
             ((float(x) + float(side) / 2) / PATCH_PX, (float(y) + float(side) * 0.52) / PATCH_PX)
@@ -181,27 +181,41 @@ def _lip_evidence(level: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArra
 def _mouth_line(
     darkness: NDArray[np.float32], score: NDArray[np.float32], middle: float, row: int
 ) -> tuple[MouthLine, float, float]:
-    """Return the bent and tilted line of most darkness through about (`middle`, `row`), its row in the
-    middle, and how far its middle is to the right of `middle` (share of the box).
+    """Return the line between the lips near (`middle`, `row`), its row in the middle, and how far its middle
+    is to the right of `middle` (share of the box).
+
+    The course is found over the usual width, then once more over the width that was found.
     """
-    reach = USUAL_HALF_WIDTH * PATCH_PX
+    bend, tilt, height = _course(darkness, (middle, float(row)), USUAL_HALF_WIDTH, 4)
+    half_width, shift = _extent(score, middle, height, bend, tilt)
+    bend, tilt, height = _course(darkness, (middle + PATCH_PX * shift, height), half_width, 6)
+    return MouthLine(half_width=half_width, bend=bend, tilt=tilt), height, shift
+
+
+def _course(
+    darkness: NDArray[np.float32], middle: tuple[float, float], half_width: float, reach_px: int
+) -> tuple[float, float, float]:
+    """Return bend and tilt (shares of the box, at `half_width`) and row of the darkest line through
+    `middle`.
+    """
     across = np.linspace(-1.0, 1.0, 41, dtype=np.float32)
+    share = half_width / USUAL_HALF_WIDTH
     bends, tilts, shifts = (
         grid.reshape(-1, 1)
-        for grid in np.meshgrid(np.linspace(-0.055, 0.03, 18), np.linspace(-0.03, 0.03, 7), np.arange(-4, 5))
+        for grid in np.meshgrid(
+            np.linspace(-0.055, 0.03, 18) * share**2,
+            np.linspace(-0.04, 0.04, 9) * share,
+            np.arange(-reach_px, reach_px + 1),
+        )
     )
-    rows = row + shifts + PATCH_PX * (bends * across**2 + tilts * across)
-    columns = np.broadcast_to(middle + reach * across, rows.shape)
+    rows = middle[1] + shifts + PATCH_PX * (bends * across**2 + tilts * across)
+    columns = np.broadcast_to(middle[0] + half_width * PATCH_PX * across, rows.shape)
     sampled = cv2.remap(
         darkness, columns.astype(np.float32), rows.astype(np.float32), cv2.INTER_LINEAR, borderValue=0
     )
     value = sampled.mean(axis=1) - 40.0 * np.abs(tilts[:, 0]) - 12.0 * np.abs(bends[:, 0] + 0.005)
     best = int(np.argmax(value))
-    height = row + float(shifts[best, 0])
-    bend, tilt = float(bends[best, 0]), float(tilts[best, 0])
-    half_width, shift = _extent(score, middle, height, bend, tilt)
-    share = half_width / USUAL_HALF_WIDTH
-    return MouthLine(half_width=half_width, bend=bend * share**2, tilt=tilt * share), height, shift
+    return float(bends[best, 0]), float(tilts[best, 0]), middle[1] + float(shifts[best, 0])
 
 
 def _extent(
@@ -221,14 +235,14 @@ def _extent(
         cv2.INTER_LINEAR,
         borderValue=0,
     )
-    total = np.concatenate([[0.0], np.cumsum(np.clip(around.max(axis=0), 0.0, 12.0))])
+    total = np.concatenate([[0.0], np.cumsum(np.clip(around.max(axis=0), 0.0, 30.0))])
     best, found = -np.inf, (30, 0)
     for half in range(18, 40):
         for shift in range(-10, 11):
             left, right = 60 + shift - half, 61 + shift + half
             inside = (total[right] - total[left]) / (right - left)
-            outside = (total[left] - total[left - 8] + total[right + 8] - total[right]) / 16
-            value = inside - 1.3 * outside - 0.04 * abs(shift)
+            outside = max(total[left] - total[left - 8], total[right + 8] - total[right]) / 8
+            value = inside - outside - 0.04 * abs(shift)
             if value > best:
                 best, found = value, (half, shift)
     step = USUAL_HALF_WIDTH / 30.0

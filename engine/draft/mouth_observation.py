@@ -15,7 +15,7 @@ from engine.media.opencv import cv2
 
 WINDOW = (0.5 - 0.17, MOUTH[1] - 0.10, 0.5 + 0.17, MOUTH[1] + 0.17)
 LEFT_PX, TOP_PX, RIGHT_PX, BOTTOM_PX = (round(edge * CROP_PX) for edge in WINDOW)
-TEETH_COLUMNS = 0.7
+MANY_TEETH, SOME_TEETH, WIDE_OPEN = 0.7, 0.4, 0.22
 
 Plane = NDArray[np.float32]
 _Y, _X = np.mgrid[TOP_PX:BOTTOM_PX, LEFT_PX:RIGHT_PX].astype(np.float32)
@@ -59,8 +59,9 @@ class MouthObserver:
         colours = _colours(_lab(cut_mouth(neutral_crop_bgr)))
         middle = np.abs(_ACROSS[0]) < 0.05
         rows = np.abs(_ALONG[:, 0]) < 0.06
-        columns = (colours.teeth * _WIDE_LIPS)[rows][:, middle].max(axis=0) > 0.6
-        self.neutral_is_open = bool(columns.mean() > TEETH_COLUMNS)
+        teeth = float(((colours.teeth * _WIDE_LIPS)[rows][:, middle].max(axis=0) > 0.6).mean())
+        filled = float((colours.strict * _WIDE_LIPS)[rows][:, middle].mean())
+        self.neutral_is_open = teeth > MANY_TEETH or (teeth > SOME_TEETH and filled > WIDE_OPEN)
         self._neutral_inside = _closed(colours.strict * _WIDE_LIPS)
 
     def inside(self, crop_bgr: NDArray[np.uint8], explained_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -11,6 +11,7 @@ from engine.draft.driving_motion import MotionSample
 from engine.draft.face_crop import cut_face
 from engine.draft.face_frame import MOUTH, Pose
 from engine.draft.mouth_observation import RING, WINDOW, cut_mouth
+from engine.draft.mouth_seam import MouthSeam
 from engine.draft.procedural_face import LipGap
 from engine.media.opencv import cv2
 
@@ -19,9 +20,11 @@ Colour = NDArray[np.float32]
 
 DARK_SHARE, WARM_SHARE = 0.14, 0.09
 TEETH_SHARE = 0.34
-TEETH_STRENGTH = 0.6
+TEETH_STRENGTH = 0.7
 LARGEST_MATCH = 1.9
 TEETH_LIFT = 0.12
+DRIVER_DARK = 1.5
+CORNER_START, CORNER_END = 0.65, 1.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,7 +89,9 @@ def driver_paint(
     rows = (along - WINDOW[1]) / (WINDOW[3] - WINDOW[1]) * height - 0.5
     colour = cv2.remap(_in_the_stills_light(sample, colours), columns, rows, cv2.INTER_LINEAR, borderValue=0)
     cover = cv2.remap(sample.mouth_inside, columns, rows, cv2.INTER_LINEAR, borderValue=0)
-    colour = np.maximum(colour, colours.dark)
+    colour = np.maximum(colour, DRIVER_DARK * colours.dark)
+    across = np.abs(MouthSeam.from_numbers(sample.seam).across(face_x))
+    cover = cover * np.clip((CORNER_END - across) / (CORNER_END - CORNER_START), 0.0, 1.0)
     strength = min(max(gain / 0.5, 0.0), 1.0)
     return MouthPaint(
         colour=np.clip(colour, 0.0, 255.0).astype(np.float32), cover=(strength * cover).astype(np.float32)

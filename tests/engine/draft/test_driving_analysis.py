@@ -92,7 +92,7 @@ def test_the_neutral_frame_has_a_closed_mouth(moving):
 def test_a_chosen_neutral_frame_is_kept(moving):
     path, *_ = moving
 
-    motion = analysed(path, neutral_s=Fraction(1, 10))
+    motion = analysed(path, neutral_s=Fraction(1, 10), end_s=Fraction(1, 2))
 
     assert motion.neutral_s == pytest.approx(0.1)
     assert np.abs(motion.flow[2].astype(np.float32)).max() < 0.004
@@ -160,7 +160,7 @@ def test_a_clip_of_one_frame_is_analysed(tmp_path):
 
 
 def test_an_analysis_is_made_once(media, tmp_path):
-    part = part_of(media / "calm.mkv")
+    part = part_of(media / "calm.mkv", end_s=Fraction(1, 10))
     first = cached_analysis(part, tmp_path / "cache", lambda _share: None, lambda: None)
 
     def refuse():
@@ -174,7 +174,7 @@ def test_an_analysis_is_made_once(media, tmp_path):
 
 @pytest.mark.parametrize("damage", [b"", b"not an archive", b"PK\x03\x04 cut short"])
 def test_a_damaged_cache_file_is_made_again(media, tmp_path, damage):
-    part = part_of(media / "calm.mkv")
+    part = part_of(media / "calm.mkv", end_s=Fraction(1, 10))
     cached_analysis(part, tmp_path, lambda _share: None, lambda: None)
     (file,) = tmp_path.glob("*.npz")
     whole = file.read_bytes()
@@ -182,7 +182,7 @@ def test_a_damaged_cache_file_is_made_again(media, tmp_path, damage):
 
     motion = cached_analysis(part, tmp_path, lambda _share: None, lambda: None)
 
-    assert len(motion.times_s) == 12
+    assert len(motion.times_s) == 2
     assert file.stat().st_size > len(whole) // 2
 
 
