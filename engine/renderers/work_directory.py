@@ -5,7 +5,11 @@ import logging
 import os
 import shutil
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
+
+from engine.media.atomic import atomic_path
+from engine.protocol.errors import UserError
 
 _log = logging.getLogger(__name__)
 LOCK_NAME = "lock"
@@ -32,13 +36,27 @@ def noted_outputs(directory: Path) -> tuple[Path, ...]:
 
 
 def delete_outputs(directory: Path) -> None:
-    """Delete the outputs begun from a work directory. A folder that is out of reach is said in the log."""
+    """Delete the outputs begun from a work directory. A folder that is out of reach is said in the log.
+
+    Call it where no worker works in it.
+    """
     for path in noted_outputs(directory):
         try:
             path.unlink(missing_ok=True)
-        except OSError as error:
+            _delete_torn(path)
+        except (OSError, UserError) as error:
             _log.warning("%s could not be deleted: %s", path, error)
     (directory / OUTPUTS_NAME).unlink(missing_ok=True)
+
+
+def _delete_torn(path: Path) -> None:
+    """Delete what a killed process left of a file it was writing: beginning to write it anew does that."""
+    with suppress(_NothingToWriteError), atomic_path(path):
+        raise _NothingToWriteError
+
+
+class _NothingToWriteError(Exception):
+    """Ends a write before anything was written."""
 
 
 def discard_work(directory: Path, *, keep_outputs: bool = False) -> None:

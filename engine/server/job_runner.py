@@ -23,7 +23,7 @@ from engine.protocol.messages import (
     WorkerReport,
     WorkerStopped,
 )
-from engine.renderers.work_directory import discard_work, remove_stale_work
+from engine.renderers.work_directory import delete_outputs, discard_work, remove_stale_work
 from engine.server.settings import ServerSettings
 from engine.server.worker_process import WorkerLostError, WorkerProcess, WorkerStartError
 
@@ -72,6 +72,8 @@ class JobRunner:
         if not queue.notice:  # a job that could not be read may need its frames
             unneeded = {JobState.DONE, JobState.CANCELLED}
             needed = queue.job_ids(*(state for state in JobState if state not in unneeded))
+            for job_id in queue.job_ids(JobState.FAILED):
+                delete_outputs(locations.work_directory(job_id))
             remove_stale_work(locations.work, needed=needed, done=queue.job_ids(JobState.DONE))
 
     @property
@@ -202,9 +204,12 @@ class JobRunner:
                 _log.info("stopped")
 
     def _clean(self, attempt: _Attempt, *, done: bool = False) -> None:
-        """Delete the frames of a job that is done or was cancelled."""
+        """Delete the frames of a job that is done or was cancelled, and the outputs a failed one has begun."""
+        work = self._locations.work_directory(attempt.job_id)
         if done or attempt.discard:
-            discard_work(self._locations.work_directory(attempt.job_id), keep_outputs=done)
+            discard_work(work, keep_outputs=done)
+        elif attempt.job_id in self._queue.job_ids(JobState.FAILED):
+            delete_outputs(work)
 
     async def _follow(self, attempt: _Attempt) -> WorkerFinished | WorkerFailed | WorkerStopped:
         loop = asyncio.get_running_loop()

@@ -1,6 +1,7 @@
 """A take never takes another take's names, and finds its own again."""
 
 import os
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -98,6 +99,23 @@ def test_discarding_deletes_what_was_begun_and_nothing_else(make_request, work):
     assert list(request.output_directory.iterdir()) == [other]
     assert not directory.exists()
     discard_work(directory)
+
+
+def test_discarding_deletes_what_a_killed_process_was_writing(make_request, work):
+    request = make_request()
+    directory = work("a")
+    files = claim_take_files(request, directory)
+    code = (
+        "import os, pathlib, sys\n"
+        "from engine.media.atomic import atomic_path\n"
+        "with atomic_path(pathlib.Path(sys.argv[1])) as path:\n"
+        "    path.write_text('half')\n"
+        "    os._exit(1)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(files.viewing)], check=False)
+    assert len(list(request.output_directory.iterdir())) == 2  # the reservation and the torn file
+    discard_work(directory)
+    assert list(request.output_directory.iterdir()) == []
 
 
 def test_a_take_that_is_whole_is_known_again(make_request, work):
