@@ -5,8 +5,8 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, Signal
 
 from desktop.authoring.takes import queue_take, reconcile_takes
-from desktop.engine_link.engine_link import EngineLink
-from desktop.state.notices import Notices, Remedy, Tone
+from desktop.engine_link.engine_link import EngineLink, LinkState
+from desktop.state.notices import Notice, Notices, Remedy, Tone
 from desktop.state.project_session import ProjectSession
 from desktop.state.render_choice import RenderChoice
 from desktop.state.render_queue import RenderQueue
@@ -55,6 +55,7 @@ class Renders(QObject):
         link.jobs_listed.connect(self._reconcile)
         link.command_failed.connect(self._on_command_failed)
         session.project_opened.connect(self._reconcile)
+        queue.link_changed.connect(self._on_link_changed)
 
     def queue_scene(self) -> None:
         """Queue a take of the chosen scene; the engine is started where it does not run."""
@@ -143,9 +144,23 @@ class Renders(QObject):
             self._notices.failed(error)
         self._session.refresh()
 
+    def _on_link_changed(self) -> None:
+        if self._queue.link_state is LinkState.LOST and self._queue.unfinished_count():
+            notice = Notice(
+                tone=Tone.TROUBLE,
+                message=self.tr("The engine is gone."),
+                next_step=self.tr("Start it again: renders go on from their finished frames."),
+                remedies=(Remedy(label=self.tr("Start engine"), act=self._restart),),
+            )
+            self._notices.show(notice)
+
+    def _restart(self) -> None:
+        self._notices.dismiss()
+        self._link.start_engine()
+
     def _on_command_failed(self, report: ErrorReport) -> None:
         if report.code is ErrorCode.ENGINE_UNREACHABLE:
-            start = Remedy(label=self.tr("Start engine"), act=self._link.start_engine)
+            start = Remedy(label=self.tr("Start engine"), act=self._restart)
             self._notices.trouble(report, start)
         else:
             self._notices.trouble(report)

@@ -3,7 +3,7 @@
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 
 from desktop.models.roles import Role
-from desktop.models.tones import TONE_OF_JOB
+from desktop.models.tones import TONE_OF_JOB, StatusTone
 from desktop.models.words import duration_words
 from desktop.state.render_queue import RenderQueue
 from engine.protocol.jobs import JobState, JobView
@@ -21,6 +21,7 @@ class JobTableModel(QAbstractTableModel):
         self._jobs: list[JobView] = list(queue.jobs())
         queue.jobs_changed.connect(self._on_jobs_changed)
         queue.job_changed.connect(self._on_job_changed)
+        queue.link_changed.connect(self._on_jobs_changed)
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
         """One row for each job."""
@@ -44,7 +45,7 @@ class JobTableModel(QAbstractTableModel):
         job = self._jobs[index.row()]
         values = {
             Role.ID: job.job_id,
-            Role.TONE: TONE_OF_JOB[job.state],
+            Role.TONE: StatusTone.WAITING if self._queue.is_stranded(job) else TONE_OF_JOB[job.state],
             Role.SHARE: share_done(job),
             Role.FIRST_WORDS: job.scene_name,
         }
@@ -87,6 +88,8 @@ class JobTableModel(QAbstractTableModel):
         return f"{frames} · " + self.tr("%s left") % duration_words(progress.seconds_left)
 
     def _state_text(self, job: JobView) -> str:
+        if self._queue.is_stranded(job):
+            return self.tr("waiting for the engine")
         if job.state is JobState.RUNNING:
             return job.progress.phase.lower() or self.tr("running")
         if job.state is JobState.FAILED and job.error is not None:

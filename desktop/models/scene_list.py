@@ -29,6 +29,7 @@ class SceneListModel(QAbstractListModel):
             session.takes_changed,
             queue.jobs_changed,
             queue.job_changed,
+            queue.link_changed,
             looks.looks_changed,
         ):
             signal.connect(self._on_status_changed)
@@ -75,7 +76,9 @@ class SceneListModel(QAbstractListModel):
             words = self.tr("1 take") if count == 1 else self.tr("%d takes") % count
             statuses[scene_id] = (words, StatusTone.GOOD)
         for job in self._queue.jobs():
-            if job.state is JobState.RUNNING:
+            if job.state is JobState.RUNNING and self._queue.is_stranded(job):
+                statuses[job.scene_id] = (self.tr("interrupted"), StatusTone.WAITING)
+            elif job.state is JobState.RUNNING:
                 share = 100 * job.progress.frames_done // max(1, job.progress.frame_count)
                 statuses[job.scene_id] = (self.tr("rendering %d %%") % share, StatusTone.RUNNING)
             elif job.state in WAITING_STATES and _tone(statuses, job.scene_id) is not StatusTone.RUNNING:

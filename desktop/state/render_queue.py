@@ -57,6 +57,10 @@ class RenderQueue(QObject):
         """Whether no further job starts."""
         return self._status is not None and self._status.paused
 
+    def is_stranded(self, job: JobView) -> bool:
+        """Whether a job can go no further because the engine is gone."""
+        return self._link_state is not LinkState.READY and job.state not in FINISHED_STATES
+
     def jobs(self) -> tuple[JobView, ...]:
         """Running and waiting jobs in queue order, then finished ones, the newest first."""
         return tuple(sorted(self._jobs.values(), key=_order))

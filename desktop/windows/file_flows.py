@@ -12,6 +12,8 @@ from desktop.panels.desk import Desk
 from desktop.state.notices import Notice, Remedy, Tone
 from engine.protocol.errors import UserError
 from projects_db.errors import ProjectError
+from projects_db.records import SnapshotRecord
+from projects_db.recovery import recover_project
 
 STILLS = "*.png *.jpg *.jpeg *.webp *.tif *.tiff *.bmp *.exr"
 MOVING = "*.mp4 *.mov *.mkv *.webm *.avi *.m4v *.wav *.mp3 *.m4a *.flac *.ogg *.aac *.aif *.aiff"
@@ -95,8 +97,8 @@ class FileFlows(QObject):
         self._take_over(lambda: self._desk.session.create(path))
 
     def open_project(self, path: Path) -> None:
-        """Open a project."""
-        self._take_over(lambda: self._desk.session.open(path))
+        """Open a project; a damaged one can be brought back from its newest good version."""
+        self._take_over(lambda: self._desk.session.open(path), path)
 
     def close_project(self) -> None:
         """Close the project."""
@@ -123,12 +125,53 @@ class FileFlows(QObject):
             Notice(tone=Tone.NEWS, message=self.tr("Saved the version “%s”.") % version.name)
         )
 
-    def _take_over(self, change: Callable[[], None]) -> None:
+    def versions(self) -> tuple[SnapshotRecord, ...]:
+        """Return the open project's versions, the newest first."""
+        if not self._desk.session.is_open:
+            return ()
+        try:
+            return self._desk.session.store.versions()
+        except ProjectError as error:
+            self._desk.notices.failed(error)
+            return ()
+
+    def restore_version(self, version: SnapshotRecord) -> None:
+        """Make the project what it was in a version; as it is now it is kept as a version too."""
+        session = self._desk.session
+        try:
+            session.store.restore_version(version.file_name)
+        except ProjectError as error:
+            self._desk.notices.failed(error)
+            return
+        path = session.store.path
+        session.close()
+        self.open_project(path)
+        message = (
+            self.tr("The project is as it was in “%s”; what it was is kept as a version.") % version.name
+        )
+        self._desk.notices.show(Notice(tone=Tone.NEWS, message=message))
+
+    def recover(self, path: Path) -> None:
+        """Put the newest good version in the place of a damaged project, and open it."""
+        try:
+            version = recover_project(path)
+        except ProjectError as error:
+            self._desk.notices.failed(error)
+            return
+        self.open_project(path)
+        message = self.tr("Back as of the version “%s”; the damaged file is kept beside it.") % version.name
+        self._desk.notices.show(Notice(tone=Tone.NEWS, message=message))
+
+    def _take_over(self, change: Callable[[], None], path: Path | None = None) -> None:
         try:
             change()
         except (ProjectError, UserError) as error:
-            again = Remedy(label=self.tr("Open another…"), act=self.ask_open)
-            self._desk.notices.failed(error, again)
+            remedies = [Remedy(label=self.tr("Open another…"), act=self.ask_open)]
+            if path is not None and isinstance(error, ProjectError) and error.code == "project_damaged":
+                remedies.insert(
+                    0, Remedy(label=self.tr("Bring back the newest version"), act=lambda: self.recover(path))
+                )
+            self._desk.notices.failed(error, *remedies)
             return
         self._desk.notices.dismiss()
         self._desk.preferences.remember_project(self._desk.session.store.path)

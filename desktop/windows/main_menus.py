@@ -13,6 +13,7 @@ from desktop.panels.desk import Desk
 from desktop.theme.theme import ThemeChoice
 from desktop.windows.file_flows import FileFlows
 from engine.client import engine_directories
+from projects_db.records import SnapshotRecord
 
 FRAME_RATES = (
     Fraction(24000, 1001),
@@ -121,9 +122,27 @@ class MainMenus(QObject):
         self._fill_recent()
         self.separate("file")
         self.add("file", self.tr("Save version…"), flows.ask_version_name, "Ctrl+S")
+        self._add_versions()
         self.add("file", self.tr("Find missing media…"), flows.ask_relink)
         self.separate("file")
         self.add("file", self.tr("Close project"), flows.close_project, "Ctrl+W")
+
+    def _add_versions(self) -> None:
+        menu = self._menus["file"].addMenu(self.tr("Go back to a version"))
+        menu.aboutToShow.connect(lambda: self._fill_versions(menu))
+        menu.menuAction().setEnabled(False)
+        self._needs_project.append(menu.menuAction())
+
+    def _fill_versions(self, menu: QMenu) -> None:
+        menu.clear()
+        for version in self._flows.versions():
+            when = version.created_at.astimezone().strftime("%d %b %H:%M")
+            menu.addAction(f"{version.name}  ({when})", self._restorer(version))
+        if menu.isEmpty():
+            menu.addAction(self.tr("No version is saved yet")).setEnabled(False)
+
+    def _restorer(self, version: SnapshotRecord) -> Callable[[], None]:
+        return lambda: self._flows.restore_version(version)
 
     def _fill_edit(self) -> None:
         stack = self._desk.history.stack

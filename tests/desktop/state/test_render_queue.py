@@ -50,6 +50,7 @@ def link(qt_application):
 @pytest.fixture
 def queue(link):
     made = RenderQueue(link)
+    link.state_changed.emit(LinkState.READY)
     link.jobs_listed.emit((job(1), job(2)), STATUS)
     return made
 
@@ -117,6 +118,13 @@ def test_a_paused_queue_and_a_lost_engine_are_known(link, queue):
     assert queue.paused
     link.state_changed.emit(LinkState.LOST)
     assert queue.link_state is LinkState.LOST
+
+
+def test_jobs_of_a_lost_engine_wait_for_it_and_do_not_pretend_to_run(link, queue, table):
+    link.event_arrived.emit(JobChanged(job=job(1, JobState.RUNNING)))
+    link.state_changed.emit(LinkState.LOST)
+    assert text(table, 0, STATE) == "waiting for the engine"
+    assert table.index(0, 0).data(Role.TONE) == StatusTone.WAITING
 
 
 def test_higher_priorities_come_first_and_finished_jobs_last(link, queue):

@@ -297,6 +297,27 @@ def test_a_version_is_saved_under_its_name(opened, window):
     assert [version.name for version in opened.desk.session.store.versions()] == ["before lunch"]
 
 
+def test_the_project_goes_back_to_a_version(opened, window, ada):
+    window.flows.save_version("with Ada")
+    opened.desk.characters.remove(ada().id)
+    assert ada().name == "Bruno"
+    window.flows.restore_version(window.flows.versions()[0])
+    assert ada().name == "Ada"
+    assert not opened.desk.history.stack.canUndo()
+
+
+def test_a_damaged_project_is_brought_back_from_its_newest_version(masque, project):
+    with ProjectStore.open(project) as store:
+        store.save_version("good")
+    project.write_bytes(b"SQLite format 3\x00" + bytes(5000))
+    masque.window.flows.open_project(project)
+    assert not masque.desk.session.is_open
+    remedy = masque.desk.notices.notice.remedies[0]
+    assert remedy.label == "Bring back the newest version"
+    remedy.act()
+    assert masque.desk.session.scene.name == "Duet"
+
+
 def test_removing_a_scene_asks_first(opened, window):
     window.confirm_scene_removal(opened.desk.session.scene.id)
     boxes = window.findChildren(QMessageBox)
