@@ -99,7 +99,7 @@ def test_a_chosen_neutral_frame_is_kept(moving):
 
 
 def test_a_still_driver_gives_a_still_face(media):
-    motion = analysed(media / "calm.mkv")
+    motion = analysed(media / "calm.mkv", end_s=Fraction(3, 10))
 
     assert np.abs(np.diff(motion.head, axis=0)).max() < 1e-4
     assert np.abs(np.diff(motion.flow.astype(np.float32), axis=0)).max() < 1e-4
@@ -108,7 +108,7 @@ def test_a_still_driver_gives_a_still_face(media):
 def test_frames_without_the_face_are_bridged_and_told(tmp_path):
     path = tmp_path / "gap.mkv"
     blank = np.full((512, 512, 3), 128, np.uint8)
-    frames = [draw_face(DrawnExpression(travel_x=2.0 * number)) for number in range(20)]
+    frames = [draw_face(DrawnExpression(travel_x=2.0 * number)) for number in range(16)]
     write_drawn_clip(
         path, [blank if 8 <= number < 12 else frame for number, frame in enumerate(frames)], RATE
     )
@@ -121,7 +121,7 @@ def test_frames_without_the_face_are_bridged_and_told(tmp_path):
 
 def test_a_video_without_faces_is_refused_with_a_next_step(media):
     with pytest.raises(UserError) as caught:
-        analysed(media / "empty.mkv")
+        analysed(media / "empty.mkv", end_s=Fraction(1, 10))
 
     assert caught.value.report.code is ErrorCode.NO_FACE
     assert "empty.mkv" in caught.value.report.message
@@ -130,7 +130,7 @@ def test_a_video_without_faces_is_refused_with_a_next_step(media):
 
 def test_a_face_that_is_not_there_is_refused(media):
     with pytest.raises(UserError) as caught:
-        analysed(media / "calm.mkv", face_index=1)
+        analysed(media / "calm.mkv", face_index=1, end_s=Fraction(1, 10))
 
     assert caught.value.report.code is ErrorCode.NO_FACE
     assert "one face" in caught.value.report.message
