@@ -204,7 +204,7 @@ class JobRunner:
                 _log.info("stopped")
 
     def _clean(self, attempt: _Attempt, *, done: bool = False) -> None:
-        """Delete the frames of a job that is done or was cancelled, and the outputs a failed one has begun."""
+        """Delete the frames of a job that is done or cancelled, and the outputs a failed one has begun."""
         work = self._locations.work_directory(attempt.job_id)
         if done or attempt.discard:
             discard_work(work, keep_outputs=done)

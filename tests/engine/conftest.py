@@ -128,7 +128,9 @@ def start_engine(masque_home):
 @pytest.fixture(scope="session")
 def engine_of_this_session(tmp_path_factory):
     """An engine with the tiny renderer that many tests use, one after the other."""
-    engine = RunningEngine([str(TINY_ENGINE), "serve"], tmp_path_factory.mktemp("shared-home"))
+    engine = RunningEngine(
+        [str(TINY_ENGINE), "serve"], tmp_path_factory.mktemp("shared-home"), TINY_IDLE_EXIT_S=3600
+    )
     yield engine
     engine.end()
 
@@ -136,7 +138,9 @@ def engine_of_this_session(tmp_path_factory):
 @pytest.fixture(scope="session")
 def real_engine_of_this_session(tmp_path_factory):
     """An engine as users start it that many tests use, one after the other."""
-    engine = RunningEngine(["-m", "engine.server"], tmp_path_factory.mktemp("shared-real-home"))
+    engine = RunningEngine(
+        ["-m", "engine.server", "--idle-exit-s", "3600"], tmp_path_factory.mktemp("shared-real-home")
+    )
     yield engine
     engine.end()
 
