@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtGui import QImage
 
 from desktop.background.pictures import scaled_to_fit, to_image
@@ -28,12 +29,22 @@ class Strip:
     interval_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Peaks:
-    """The loudest sample of every hundredth of a second, 0 to 1."""
+    """The loudest sample of every hundredth of a second, 0 to 1; never empty."""
 
-    values: tuple[float, ...]
+    values: NDArray[np.float32]
     per_s: int = PEAKS_PER_S
+
+    def between(self, times_s: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return the loudest peak from each rising time to the next, as a share of the loudest of all."""
+        indexes = np.clip((times_s * self.per_s).astype(np.int64), 0, len(self.values) - 1)
+        return np.asarray(np.maximum.reduceat(self.values, indexes) / self.loudest, dtype=np.float32)
+
+    @property
+    def loudest(self) -> float:
+        """The loudest of all, never quite 0."""
+        return max(float(self.values.max()), 1e-6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +82,7 @@ def sound_art(path: Path) -> MediaArt:
     loudness = np.abs(samples).max(axis=1) if len(samples) else np.zeros(1, dtype=np.float32)
     step = PEAK_SAMPLE_RATE // PEAKS_PER_S
     padded = np.pad(loudness, (0, -len(loudness) % step))
-    return MediaArt(peaks=Peaks(values=tuple(float(v) for v in padded.reshape(-1, step).max(axis=1))))
+    return MediaArt(peaks=Peaks(values=padded.reshape(-1, step).max(axis=1)))
 
 
 def _steps(duration_s: float, interval_s: float) -> Iterable[int]:

@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QBuffer, QByteArray, QElapsedTimer, QIODevice
 
 try:
-    from PySide6.QtMultimedia import QAudioFormat, QAudioSink, QMediaDevices
+    from PySide6.QtMultimedia import QAudio, QAudioFormat, QAudioSink, QMediaDevices
 
     HAS_SOUND_OUTPUT = True
 except ImportError:
     HAS_SOUND_OUTPUT = False
 
+CHANNELS = 2
+SAMPLE_BYTES = 2
+AHEAD_S = 0.06
 LOG = logging.getLogger(__name__)
 Samples = NDArray[np.float32]
 
@@ -46,26 +49,39 @@ class SilentClock:
 
 
 class SoundClock:
-    """Plays samples and counts what the device has played. Raises OSError when the device refuses."""
+    """Plays samples and counts what is heard; goes on by the timer once there is nothing more to play.
+
+    Raises OSError when the device refuses.
+    """
 
     def __init__(self, samples: Samples, sample_rate: int) -> None:
         audio_format = QAudioFormat()
         audio_format.setSampleRate(sample_rate)
-        audio_format.setChannelCount(2)
+        audio_format.setChannelCount(CHANNELS)
         audio_format.setSampleFormat(QAudioFormat.SampleFormat.Int16)
+        self._bytes_per_s = sample_rate * CHANNELS * SAMPLE_BYTES
         pcm = (np.clip(samples, -1.0, 1.0) * 32767).astype("<i2")
         self._buffer = QBuffer()
         self._buffer.setData(QByteArray(pcm.tobytes()))
         self._buffer.open(QIODevice.OpenModeFlag.ReadOnly)
+        self._after: SilentClock | None = None
+        self._heard_s = 0.0
         self._sink = QAudioSink(QMediaDevices.defaultAudioOutput(), audio_format)
+        self._sink.setBufferSize(round(self._bytes_per_s * AHEAD_S))
         self._sink.start(self._buffer)
-        if self._sink.isNull() or self._sink.error().value != 0:
+        if self._sink.error() is not QAudio.Error.NoError:
             self.stop()
             raise OSError("the sound device refused to start")
 
     def elapsed_s(self) -> float:
-        """Return the seconds of sound that were played."""
-        return self._sink.processedUSecs() / 1e6
+        """Return the seconds of sound that were heard: what was handed over less what is still ahead."""
+        if self._after is not None:
+            return self._heard_s + self._after.elapsed_s()
+        waiting_s = (self._sink.bufferSize() - self._sink.bytesFree()) / self._bytes_per_s
+        self._heard_s = max(self._heard_s, self._sink.processedUSecs() / 1e6 - waiting_s)
+        if self._sink.state() in (QAudio.State.IdleState, QAudio.State.StoppedState):
+            self._after = SilentClock()
+        return self._heard_s
 
     def stop(self) -> None:
         """Fall silent."""

@@ -1,5 +1,6 @@
 """Delegates that paint rows in the theme: pictures, dots with words, progress bars."""
 
+import numpy as np
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QImage, QPainter, QPainterPath
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
@@ -186,12 +187,13 @@ def paint_picture(painter: QPainter, frame: QRect, image: QImage | None, ground:
 
 def paint_wave(painter: QPainter, frame: QRect, art: MediaArt, colour: str) -> None:
     """Paint a whole sound as a waveform."""
-    values = art.peaks.values if art.peaks is not None else ()
+    if art.peaks is None:
+        return
+    width = frame.width() - 8
+    times_s = np.linspace(0, len(art.peaks.values) / art.peaks.per_s, width, endpoint=False)
     middle, reach = frame.center().y(), frame.height() / 2 - 6
-    for x in range(frame.width() - 8):
-        begin = x * len(values) // (frame.width() - 8)
-        end = max(begin + 1, (x + 1) * len(values) // (frame.width() - 8))
-        height = max(0.5, max(values[begin:end], default=0.0) * reach)
+    for x, loudness in enumerate(art.peaks.between(times_s).tolist()):
+        height = max(0.5, loudness * reach)
         painter.fillRect(QRectF(frame.left() + 4 + x, middle - height, 1, 2 * height), QColor(colour))
 
 

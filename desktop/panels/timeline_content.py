@@ -1,19 +1,19 @@
 """A scene as the timeline shows it: records in, plain lanes out."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication
 
 from desktop.authoring.curves import ease
-from desktop.authoring.engine_inputs import curve_input
 from desktop.authoring.scenes import frames_in, scene_length_frames
 from desktop.panels.channel_words import INSPECTOR_ORDER, channel_word, loop_word
 from desktop.widgets.timeline.content import (
     CurvePoint,
     Lane,
     LaneKind,
+    Leaving,
     Points,
     TimelineClip,
     TimelineContent,
@@ -21,7 +21,7 @@ from desktop.widgets.timeline.content import (
 from engine.protocol.clips import DrivingInput, source_time_s
 from engine.protocol.clips import LoopMode as EngineLoopMode
 from engine.protocol.curves import Channel as EngineChannel
-from engine.protocol.curves import neutral_value, value_at
+from engine.protocol.curves import neutral_value
 from projects_db.records import (
     Channel,
     CharacterRecord,
@@ -36,6 +36,11 @@ from projects_db.records import (
 )
 
 USUAL_HIGHEST = 2.0
+LEAVING = {
+    Interpolation.HOLD: Leaving.STEP,
+    Interpolation.LINEAR: Leaving.STRAIGHT,
+    Interpolation.BEZIER: Leaving.SMOOTH,
+}
 
 
 def curve_lane_id(character_id: str, channel: Channel) -> str:
@@ -151,47 +156,28 @@ class _Builder:
             points=tuple(_point(key) for key in curve.keys),
             neutral=neutral_value(EngineChannel(curve.channel.value)),
             highest=highest,
-            evaluate=_evaluator(curve),
+            settle=_settled,
         )
 
 
 def _point(key: CurveKeyRecord) -> CurvePoint:
-    return CurvePoint(frame=key.frame, value=key.value, handle_in=key.handle_in, handle_out=key.handle_out)
-
-
-def _evaluator(curve: IntensityCurveRecord) -> Callable[[Points, float], float]:
-    """Return a function for the curve, also while one of its keys is being dragged."""
-    channel = EngineChannel(curve.channel.value)
-    kept = curve_input(curve)
-    interpolations = [key.interpolation for key in curve.keys]
-    cache: dict[Points, IntensityCurveRecord] = {}
-
-    def evaluate(points: Points, frame: float) -> float:
-        if _is_curve(points, curve):
-            return value_at(kept, frame, channel)
-        if points not in cache:
-            cache.clear()
-            cache[points] = _dragged_curve(curve, points, interpolations)
-        return value_at(curve_input(cache[points]), frame, channel)
-
-    return evaluate
-
-
-def _is_curve(points: Points, curve: IntensityCurveRecord) -> bool:
-    return all(
-        point.frame == key.frame and point.value == key.value
-        for point, key in zip(points, curve.keys, strict=True)
+    return CurvePoint(
+        frame=key.frame,
+        value=key.value,
+        handle_in=key.handle_in,
+        handle_out=key.handle_out,
+        leaves=LEAVING[key.interpolation],
     )
 
 
-def _dragged_curve(
-    curve: IntensityCurveRecord, points: Points, interpolations: Sequence[Interpolation]
-) -> IntensityCurveRecord:
+def _settled(points: Points) -> Points:
+    """Return dragged keys with the handles the edit will give them."""
+    interpolations = {leaving: interpolation for interpolation, leaving in LEAVING.items()}
     keys = tuple(
-        CurveKeyRecord(frame=point.frame, value=point.value, interpolation=interpolation)
-        for point, interpolation in zip(points, interpolations, strict=True)
+        CurveKeyRecord(frame=point.frame, value=point.value, interpolation=interpolations[point.leaves])
+        for point in points
     )
-    return IntensityCurveRecord(character_id=curve.character_id, channel=curve.channel, keys=ease(keys))
+    return tuple(_point(key) for key in ease(keys))
 
 
 def _driving_time(clip: DrivingClipRecord, frame_rate: Fraction) -> Callable[[int], float | None]:

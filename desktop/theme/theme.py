@@ -37,6 +37,7 @@ class Theme(QObject):
         self._application = application
         self._choice = ThemeChoice.SYSTEM
         self._tokens: Tokens | None = None
+        self._icons: dict[tuple[str, str], QIcon] = {}
         application.setStyle("Fusion")
         application.setFont(interface_font())
         application.styleHints().colorSchemeChanged.connect(self._on_system_scheme_changed)
@@ -65,7 +66,14 @@ class Theme(QObject):
 
     def icon(self, name: str) -> QIcon:
         """Return one of Masque's icons in the theme's text colour."""
-        return tinted_icon(name, self.tokens.text, self.tokens.faint)
+        return self.tinted_icon(name, self.tokens.text)
+
+    def tinted_icon(self, name: str, colour: str) -> QIcon:
+        """Return one of Masque's icons in any colour, drawn once."""
+        key = (name, colour)
+        if key not in self._icons:
+            self._icons[key] = tinted_icon(name, colour, self.tokens.faint)
+        return self._icons[key]
 
     def _wanted_tokens(self) -> Tokens:
         if self._choice is ThemeChoice.SYSTEM:
@@ -78,6 +86,7 @@ class Theme(QObject):
         if wanted is self._tokens:
             return
         self._tokens = wanted
+        self._icons.clear()
         self._application.setPalette(palette_of(wanted))
         self._application.setStyleSheet(style_sheet_of(wanted))
         self.theme_changed.emit()

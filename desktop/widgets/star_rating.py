@@ -4,7 +4,6 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
-from desktop.theme.icons import tinted_icon
 from desktop.theme.theme import Theme
 
 STARS = 5
@@ -61,7 +60,7 @@ class StarRating(QWidget):
         painter = QPainter(self)
         for star in range(STARS):
             colour = tokens.text if star < self._rating else tokens.line
-            icon = tinted_icon("star", colour, colour)
+            icon = self._theme.tinted_icon("star", colour)
             icon.paint(painter, QRectF(2 + star * STAR_PX, 2, STAR_PX - 2, STAR_PX - 2).toRect())
         if self.hasFocus():
             painter.setPen(self.palette().text().color())

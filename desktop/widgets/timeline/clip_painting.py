@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPainterPath, QPen, QPolygonF
 
@@ -68,37 +70,25 @@ class ClipPainter:
     def _paint_peaks(self, clip: TimelineClip, box: QRectF, peaks: Peaks, colour: QColor) -> None:
         left = max(box.left(), self._visible.left())
         right = min(box.right(), self._visible.right())
-        middle, reach = box.center().y(), box.height() / 2 - 2
-        upper, lower = QPolygonF(), QPolygonF()
-        x = left
-        while x <= right:
-            height = max(0.5, self._loudness(clip, peaks, x) * reach)
-            upper.append(QPointF(x, middle - height))
-            lower.append(QPointF(x, middle + height))
-            x += 1.0
-        for index in range(lower.size() - 1, -1, -1):
-            upper.append(lower.at(index))
+        if right - left < 2:
+            return
+        xs = np.arange(left, right + 1, 1.0)
+        heights = self._loudness(clip, peaks, xs) * (box.height() / 2 - 2)
+        middle = box.center().y()
+        columns = list(zip(xs.tolist(), np.maximum(heights, 0.5).tolist(), strict=True))
+        upper = [QPointF(x, middle - height) for x, height in columns]
+        lower = [QPointF(x, middle + height) for x, height in reversed(columns)]
         wave = QColor(colour)
         wave.setAlpha(210)
         self._painter.setPen(Qt.PenStyle.NoPen)
         self._painter.setBrush(wave)
-        self._painter.drawPolygon(upper)
+        self._painter.drawPolygon(QPolygonF([*upper, *lower]))
 
-    def _loudness(self, clip: TimelineClip, peaks: Peaks, x: float) -> float:
-        first = self._source_s(clip, self._scale.frame_at(x))
-        last = self._source_s(clip, self._scale.frame_at(x + 1.0))
-        if first is None or last is None:
-            return 0.0
-        begin = int(min(first, last) * peaks.per_s)
-        values = peaks.values[begin : max(begin + 1, int(max(first, last) * peaks.per_s))]
-        return max(values, default=0.0)
-
-    def _source_s(self, clip: TimelineClip, frame: float) -> float | None:
-        whole = min(max(math.floor(frame), clip.start), clip.end - 1)
-        here, after = clip.source_time_s(whole), clip.source_time_s(min(whole + 1, clip.end - 1))
-        if here is None or after is None or after < here:
-            return here
-        return here + (after - here) * (frame - whole)
+    def _loudness(self, clip: TimelineClip, peaks: Peaks, xs: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return the loudness of each column; a sound plays at its own speed, so two times give the line."""
+        first, after = clip.source_time_s(clip.start), clip.source_time_s(clip.start + 1)
+        frames = (xs - self._scale.x_of(clip.start)) / self._scale.px_per_frame
+        return peaks.between((first or 0.0) + frames * ((after or 0.0) - (first or 0.0)))
 
     def _paint_label(self, label: str, box: QRectF) -> None:
         if box.width() < LEAST_LABEL_PX:

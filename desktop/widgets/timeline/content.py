@@ -1,7 +1,7 @@
 """What a timeline shows, as plain values: lanes of clips and curves. Frames are integer project frames."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from fractions import Fraction
@@ -13,6 +13,14 @@ class LaneKind(Enum):
 
     CLIPS = "clips"
     CURVE = "curve"
+
+
+class Leaving(Enum):
+    """How a curve travels from one key to the next."""
+
+    STEP = "step"
+    STRAIGHT = "straight"
+    SMOOTH = "smooth"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,24 +43,24 @@ class TimelineClip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurvePoint:
-    """A key of a curve; handles are offsets in (frames, value), (0, 0) where there is none."""
+    """A key of a curve and how the curve leaves it; handles are offsets in (frames, value)."""
 
     frame: int
     value: float
     handle_in: tuple[float, float] = (0.0, 0.0)
     handle_out: tuple[float, float] = (0.0, 0.0)
+    leaves: Leaving = Leaving.STRAIGHT
 
 
-Points = Sequence[CurvePoint]
+Points = tuple[CurvePoint, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
     """A horizontal strip. `title` is the track's name on its first lane, the channel's on a curve lane.
 
-    Clips are sorted by start. `evaluate(points, frame)` gives a curve's value, `neutral` is its dotted line
-    and
-    `highest` the top of the lane.
+    Clips are sorted by start. `neutral` is a curve's dotted line, `highest` the top of its lane; `settle`
+    gives keys that were dragged the handles they will have.
     """
 
     lane_id: str
@@ -64,10 +72,10 @@ class Lane:
     folded: bool = False
     hint: str = ""
     clips: tuple[TimelineClip, ...] = ()
-    points: tuple[CurvePoint, ...] = ()
+    points: Points = ()
     neutral: float = 1.0
     highest: float = 2.0
-    evaluate: Callable[[Points, float], float] | None = None
+    settle: Callable[[Points], Points] | None = None
     running_ends: tuple[int, ...] = field(init=False, default=(), repr=False)
 
     def __post_init__(self) -> None:
@@ -80,7 +88,7 @@ class Lane:
         begin = bisect_left(self.running_ends, first)
         return tuple(clip for clip in self.clips[begin:end] if clip.end >= first)
 
-    def visible_points(self, first: float, last: float) -> tuple[CurvePoint, ...]:
+    def visible_points(self, first: float, last: float) -> Points:
         """Return the keys from frame `first` to `last`."""
         begin = bisect_left(self.points, first, key=lambda point: point.frame)
         end = bisect_right(self.points, last, key=lambda point: point.frame)
@@ -113,10 +121,14 @@ class TimelineContent:
             self, lanes=tuple(_with_clips(lane, changed) if lane.clips else lane for lane in self.lanes)
         )
 
-    def with_points(self, lane_id: str, points: tuple[CurvePoint, ...]) -> "TimelineContent":
+    def with_points(self, lane_id: str, points: Points) -> "TimelineContent":
         """Return the content with another curve on one lane."""
-        lanes = (replace(lane, points=points) if lane.lane_id == lane_id else lane for lane in self.lanes)
+        lanes = (_with_points(lane, points) if lane.lane_id == lane_id else lane for lane in self.lanes)
         return replace(self, lanes=tuple(lanes))
+
+
+def _with_points(lane: Lane, points: Points) -> Lane:
+    return replace(lane, points=lane.settle(points) if lane.settle is not None else points)
 
 
 def _with_clips(lane: Lane, changed: dict[str, TimelineClip]) -> Lane:

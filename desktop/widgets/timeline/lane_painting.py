@@ -2,21 +2,21 @@
 
 from collections.abc import Mapping
 from fractions import Fraction
+from itertools import pairwise
 
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF
 
 from desktop.background.media_art import MediaArt
 from desktop.state.playback import timecode
 from desktop.theme.tokens import Tokens
 from desktop.widgets.timeline.clip_painting import ClipPainter
-from desktop.widgets.timeline.content import CurvePoint, Lane, LaneKind
+from desktop.widgets.timeline.content import CurvePoint, Lane, LaneKind, Leaving
 from desktop.widgets.timeline.layout import HEAD_PX, RULER_PX, TimelineLayout
 
 SMALL_PX = 11
 KEY_PX = 5.0
 HANDLE_PX = 2.5
-CURVE_STEP_PX = 2.0
 
 
 class LanePainter:
@@ -123,7 +123,7 @@ class LanePainter:
             painter.drawText(hint_box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, lane.hint)
 
     def _paint_curve(self, lane: Lane, rect: QRect, body: QRect) -> None:
-        if lane.folded or lane.evaluate is None:
+        if lane.folded or not lane.points:
             return
         painter, layout = self._painter, self._layout
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -133,32 +133,52 @@ class LanePainter:
         colour = QColor(self._tokens.character(lane.colour))
         painter.setPen(QPen(colour, 2.0))
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawPolyline(self._curve_line(lane, rect, body))
+        painter.drawPath(self._curve_line(lane, rect))
         first, last = layout.scale.frame_at(body.left() - 60), layout.scale.frame_at(body.right() + 60)
         for point in lane.visible_points(first, last):
             self._paint_key(lane, point, rect, colour)
 
-    def _curve_line(self, lane: Lane, rect: QRect, body: QRect) -> QPolygonF:
-        layout, line = self._layout, QPolygonF()
-        if lane.evaluate is None:
-            return line
-        x = max(float(body.left()), layout.scale.x_of(0))
-        end = min(float(body.right()), layout.scale.x_of(layout.content.length))
-        while x <= end:
-            value = lane.evaluate(lane.points, layout.scale.frame_at(x))
-            line.append(QPointF(x, layout.value_y(lane, value, rect)))
-            x += CURVE_STEP_PX
-        return line
+    def _curve_line(self, lane: Lane, rect: QRect) -> QPainterPath:
+        """Return the curve exactly: a step, a line or a cubic for each pair of keys, level at both ends."""
+        layout, points = self._layout, lane.points
+        path = QPainterPath(QPointF(layout.scale.x_of(0), layout.value_y(lane, points[0].value, rect)))
+        path.lineTo(self._key_at(lane, points[0], rect))
+        for left, right in pairwise(points):
+            start, end = self._key_at(lane, left, rect), self._key_at(lane, right, rect)
+            if left.leaves is Leaving.STEP:
+                path.lineTo(end.x(), start.y())
+                path.lineTo(end)
+            elif left.leaves is Leaving.STRAIGHT:
+                path.lineTo(end)
+            else:
+                span = right.frame - left.frame
+                out_frames = min(max(left.handle_out[0], 0.0), span)
+                in_frames = max(min(right.handle_in[0], 0.0), -span)
+                path.cubicTo(
+                    self._handle_end(lane, left, (out_frames, left.handle_out[1]), rect),
+                    self._handle_end(lane, right, (in_frames, right.handle_in[1]), rect),
+                    end,
+                )
+        scene_end = layout.scale.x_of(layout.content.length)
+        if path.currentPosition().x() < scene_end:
+            path.lineTo(scene_end, path.currentPosition().y())
+        return path
+
+    def _key_at(self, lane: Lane, point: CurvePoint, rect: QRect) -> QPointF:
+        return self._handle_end(lane, point, (0.0, 0.0), rect)
+
+    def _handle_end(self, lane: Lane, point: CurvePoint, handle: tuple[float, float], rect: QRect) -> QPointF:
+        layout = self._layout
+        return QPointF(
+            layout.scale.x_of(point.frame + handle[0]), layout.value_y(lane, point.value + handle[1], rect)
+        )
 
     def _paint_key(self, lane: Lane, point: CurvePoint, rect: QRect, colour: QColor) -> None:
-        painter, layout = self._painter, self._layout
-        centre = QPointF(layout.scale.x_of(point.frame), layout.value_y(lane, point.value, rect))
-        for frames, value in (point.handle_in, point.handle_out):
-            if frames:
-                end = QPointF(
-                    layout.scale.x_of(point.frame + frames),
-                    layout.value_y(lane, point.value + value, rect),
-                )
+        painter = self._painter
+        centre = self._key_at(lane, point, rect)
+        for handle in (point.handle_in, point.handle_out):
+            if handle[0]:
+                end = self._handle_end(lane, point, handle, rect)
                 painter.setPen(QPen(colour, 1.0))
                 painter.drawLine(centre, end)
                 painter.setBrush(QColor(self._tokens.window))
