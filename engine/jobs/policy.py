@@ -10,6 +10,13 @@ from engine.protocol.jobs import FINISHED_STATES, AfterCrash, JobState, RenderRe
 WAITING_STATES = frozenset({JobState.QUEUED, JobState.PAUSED})
 
 
+WAY_ON = {
+    JobState.FAILED: "Queue it again with retry.",
+    JobState.CANCELLED: "Queue it again with retry.",
+    JobState.DONE: "Render the scene again for another take.",
+}
+
+
 def in_order(jobs: Iterable[JobRecord]) -> list[JobRecord]:
     """Return jobs as a queue shows them: running, then waiting in turn, then finished by time."""
     return sorted(jobs, key=_order)
@@ -160,7 +167,7 @@ def _require(job: JobRecord, states: frozenset[JobState], verb: str) -> None:
         return
     raise UserError(
         f"The job “{job.request.scene_name}” is {job.state.value} and cannot be {verb}.",
-        next_step="List the queue to see the state of each job.",
+        next_step=WAY_ON.get(job.state, "List the queue to see the state of each job."),
         code=ErrorCode.WRONG_STATE,
         details={"job_id": job.job_id, "state": job.state.value},
     )

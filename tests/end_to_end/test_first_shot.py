@@ -1,6 +1,5 @@
 """The main job, whole: a still, two characters, a clip on one, a voice on the other, and an edit."""
 
-import json
 from fractions import Fraction
 from pathlib import Path
 
@@ -44,7 +43,7 @@ def faces_move_and_the_rest_stays(pictures, characters) -> bool:
         right, bottom = left + round(box["width"] * 640), top + round(box["height"] * 360)
         if (moved[top:bottom, left:right] > 20).mean() < 0.02:
             return False
-    return bool((moved[:, :20] == 0).all() and (moved[-20:] == 0).all())
+    return bool((moved[:, :10] == 0).all() and (moved[:, -10:] == 0).all())
 
 
 def test_a_detached_render_becomes_a_take_though_nobody_waited(masque, shot):
@@ -94,7 +93,7 @@ def test_the_queue_is_controlled_from_the_command_line(masque, shot):
     masque("queue", "cancel", second)
     states = {job["job_id"]: job["state"] for job in masque("queue", "list")["jobs"]}
     assert states == {first: "paused", second: "cancelled"}
-    assert "retry" in json.dumps(masque("queue", "resume", second, code=1)).lower()
+    assert "retry" in masque("queue", "resume", second, code=1)["error"]["next_step"]
     masque("queue", "retry", second)
     masque("queue", "cancel", second)
     assert masque("queue", "clear")["removed"] == [second]
@@ -140,7 +139,7 @@ def write_grey_movie(path: Path) -> None:
 
 
 def test_the_plate_itself_is_what_a_still_character_shows(masque, shot, samples):
-    """Before anything drives it, the picture is the plate: the first frame of the driven face is near neutral."""
+    """The picture begins as the plate: the first frame of a driven face is near neutral."""
     masque("render", shot, "--size", "1280x720", "--frames", 2)
     files = {f["role"]: f["path"] for f in masque("takes", shot)["takes"][0]["files"]}
     with VideoReader(Path(files["master"])) as master:
