@@ -68,7 +68,7 @@ class MarkerScope(StrEnum):
 
     NOTE = "note"
     CHAPTER = "chapter"
-    TODO = "to_do"
+    TASK = "task"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

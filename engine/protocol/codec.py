@@ -225,7 +225,7 @@ def _malformed(reason: str) -> UserError:
 def _to_text(value: object) -> str:
     if isinstance(value, Fraction | Path):
         return str(value)
-    raise NotImplementedError(f"{type(value).__name__} does not travel in messages")
+    raise TypeError(f"{type(value).__name__} does not travel in messages")
 
 
 def _from_text(wanted: type, value: object) -> object:

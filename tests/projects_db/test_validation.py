@@ -185,7 +185,7 @@ def test_impossible_curves_are_refused(store: ProjectStore, shot) -> None:
 @pytest.mark.parametrize("colour", ["", "red", "#fff", "#12345g", "#1234567", "#123456\n", "123456#"])
 def test_colours_are_hex(store: ProjectStore, shot, colour: str) -> None:
     refused(store, lambda change: change.update_character(shot.character, colour=colour))
-    refused(store, lambda change: change.update_marker(shot.marker, colour=colour, scope=MarkerScope.TODO))
+    refused(store, lambda change: change.update_marker(shot.marker, colour=colour, scope=MarkerScope.TASK))
 
 
 def test_impossible_scenes_takes_presets_and_media_are_refused(store: ProjectStore, shot) -> None:

@@ -165,7 +165,7 @@ def _create_marker() -> None:
             "ck_marker_colour_hex",
             "colour GLOB '#[0-9a-fA-F][0-9a-fA-F][0-9a-fA-F][0-9a-fA-F][0-9a-fA-F][0-9a-fA-F]'",
         ),
-        _check("ck_marker_scope_known", "scope IN ('note', 'chapter', 'to_do')"),
+        _check("ck_marker_scope_known", "scope IN ('note', 'chapter', 'task')"),
         _refers("fk_marker_scene_id_scene", "scene_id", "scene", "CASCADE"),
         sqlite_with_rowid=False,
     )

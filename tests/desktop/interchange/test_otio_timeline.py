@@ -125,12 +125,12 @@ def test_an_image_sequence_is_named_frame_by_frame():
 
 
 def test_markers_keep_their_frame_name_colour_and_scope():
-    note = ShotMarker(frame=12, name="Look here", colour="#f01810", scope="to_do")
+    note = ShotMarker(frame=12, name="Look here", colour="#f01810", scope="task")
     (clip,) = read(text_of(delivered(1, markers=[note], stems=(), mix=False))).find_clips()
     (marker,) = clip.markers
     assert (marker.name, marker.color) == ("Look here", "RED")
     assert marker.marked_range.start_time.value == 12
-    assert marker.metadata["masque"] == {"scope": "to_do", "colour": "#f01810"}
+    assert marker.metadata["masque"] == {"scope": "task", "colour": "#f01810"}
 
 
 def test_a_clip_tells_what_made_it():
