@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QBuffer, QByteArray, QElapsedTimer, QIODevice
 
 try:
-    from PySide6.QtMultimedia import QAudio, QAudioFormat, QAudioSink, QMediaDevices
+    from PySide6.QtMultimedia import QAudioFormat, QAudioSink, QMediaDevices, QtAudio
 
     HAS_SOUND_OUTPUT = True
 except ImportError:
@@ -19,6 +19,7 @@ except ImportError:
 CHANNELS = 2
 SAMPLE_BYTES = 2
 AHEAD_S = 0.06
+STUCK_S = 0.7
 LOG = logging.getLogger(__name__)
 Samples = NDArray[np.float32]
 
@@ -49,7 +50,7 @@ class SilentClock:
 
 
 class SoundClock:
-    """Plays samples and counts what is heard; goes on by the timer once there is nothing more to play.
+    """Plays samples and counts what is heard; goes on by the timer when all is played or the device hangs.
 
     Raises OSError when the device refuses.
     """
@@ -59,27 +60,30 @@ class SoundClock:
         audio_format.setSampleRate(sample_rate)
         audio_format.setChannelCount(CHANNELS)
         audio_format.setSampleFormat(QAudioFormat.SampleFormat.Int16)
-        self._bytes_per_s = sample_rate * CHANNELS * SAMPLE_BYTES
         pcm = (np.clip(samples, -1.0, 1.0) * 32767).astype("<i2")
         self._buffer = QBuffer()
         self._buffer.setData(QByteArray(pcm.tobytes()))
         self._buffer.open(QIODevice.OpenModeFlag.ReadOnly)
         self._after: SilentClock | None = None
         self._heard_s = 0.0
+        self._since_progress = SilentClock()
         self._sink = QAudioSink(QMediaDevices.defaultAudioOutput(), audio_format)
-        self._sink.setBufferSize(round(self._bytes_per_s * AHEAD_S))
+        self._sink.setBufferSize(round(sample_rate * CHANNELS * SAMPLE_BYTES * AHEAD_S))
         self._sink.start(self._buffer)
-        if self._sink.error() is not QAudio.Error.NoError:
+        if self._sink.error() is not QtAudio.Error.NoError:
             self.stop()
             raise OSError("the sound device refused to start")
 
     def elapsed_s(self) -> float:
-        """Return the seconds of sound that were heard: what was handed over less what is still ahead."""
+        """Return the seconds of sound that the device has taken; it takes them as it plays them."""
         if self._after is not None:
             return self._heard_s + self._after.elapsed_s()
-        waiting_s = (self._sink.bufferSize() - self._sink.bytesFree()) / self._bytes_per_s
-        self._heard_s = max(self._heard_s, self._sink.processedUSecs() / 1e6 - waiting_s)
-        if self._sink.state() in (QAudio.State.IdleState, QAudio.State.StoppedState):
+        heard_s = self._sink.processedUSecs() / 1e6
+        if heard_s > self._heard_s:
+            self._heard_s = heard_s
+            self._since_progress = SilentClock()
+        ended = self._sink.state() in (QtAudio.State.IdleState, QtAudio.State.StoppedState)
+        if ended or self._since_progress.elapsed_s() > STUCK_S:
             self._after = SilentClock()
         return self._heard_s
 
