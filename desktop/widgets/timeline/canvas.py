@@ -168,6 +168,7 @@ class TimelineCanvas(QAbstractScrollArea):
         self._paint_playhead(painter)
         if self.hasFocus():
             painter.setPen(QPen(QColor(self._theme.tokens.faint), 1))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(self.viewport().rect().adjusted(0, 0, -1, -1))
         painter.end()
 
