@@ -130,9 +130,11 @@ def main(project_path: Path | None = None) -> int:
 
 def _log_to(file: Path) -> None:
     """Keep the window's log in a file of its own."""
-    handler = logging.FileHandler(file, encoding="utf-8", delay=True)
+    handler = logging.FileHandler(file, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger().addHandler(handler)
+    logging.getLogger("desktop").setLevel(logging.INFO)
+    logging.getLogger("desktop").info("The window starts")
 
 
 async def _run(masque: Application, project_path: Path | None) -> None:
