@@ -84,13 +84,14 @@ class _Measurement:
         self._pose = pose_of(survey.neutral_features, survey.neutral_box)
         self._tracker = FaceTracker(survey.neutral, self._pose)
         self._flow = FlowToNeutral(self._tracker.neutral_crop)
-        self._mouth = MouthObserver(self._tracker.neutral_crop)
+        closed_seam = seam_of(survey.neutral_features)
+        self._mouth = MouthObserver(self._tracker.neutral_crop, closed_seam)
         y, x = ((np.mgrid[0:GRID, 0:GRID] + 0.5) / GRID).astype(np.float32)
         self._basis = turn_basis(x, y)
         self._seam = (
             seam_of_gap(self._mouth.neutral_gap(), (WINDOW[0], WINDOW[2]))
             if self._mouth.neutral_is_open
-            else seam_of(survey.neutral_features)
+            else closed_seam
         )
         self._frames: list[_FrameMotion | None] = []
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.draft.face_detection import load_cascade
+from engine.draft.mouth_tracing import USUAL_HALF_WIDTH, MouthLine, trace_mouth
 from engine.media.opencv import cv2
 
 PATCH_PX = 192
@@ -18,7 +19,6 @@ AVERAGE_EYE = (0.315, 0.40)
 AVERAGE_MOUTH = (0.5, 0.795)
 EYE_REACH = 0.11
 MOUTH_REACH = 0.10
-USUAL_HALF_WIDTH = 0.18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,18 +29,6 @@ class PixelBox:
     y: float
     width: float
     height: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MouthLine:
-    """The line between the lips, in shares of the face box: half its width, and how much lower than its
-    middle it is at the corners: `bend` at both, `tilt` at the right one (and as much higher at the left
-    one).
-    """
-
-    half_width: float
-    bend: float
-    tilt: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +47,7 @@ AVERAGE_FEATURES = FaceFeatures(
     left_eye=AVERAGE_EYE,
     right_eye=(1.0 - AVERAGE_EYE[0], AVERAGE_EYE[1]),
     mouth=AVERAGE_MOUTH,
-    mouth_line=MouthLine(half_width=USUAL_HALF_WIDTH, bend=0.0, tilt=0.0),
+    mouth_line=MouthLine.straight(USUAL_HALF_WIDTH),
     eyes_found=False,
     mouth_found=False,
 )
@@ -162,7 +150,7 @@ def _find_mouth(
     row = top + int(np.argmax(profile[top:bottom]))
     if float(score[row, columns].mean()) < 2.0:
         return None
-    line, height, shift = _mouth_line(darkness, score, centre[0], row)
+    line, height, shift = trace_mouth(np.asarray(level, np.uint8), (centre[0], row))
     offset = (height - centre[1]) / PATCH_PX
     cosine, sine = math.cos(roll), math.sin(roll)
     return (guess[0] + shift * cosine - offset * sine, guess[1] + shift * sine + offset * cosine), line
@@ -176,74 +164,3 @@ def _lip_evidence(level: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArra
     wide = cv2.GaussianBlur(lab[..., 1], (0, 0), 14.0)
     redness = cv2.GaussianBlur(lab[..., 1], (0, 0), sigmaX=6.0, sigmaY=4.0) - wide
     return np.asarray(darkness, np.float32), np.asarray(redness, np.float32)
-
-
-def _mouth_line(
-    darkness: NDArray[np.float32], score: NDArray[np.float32], middle: float, row: int
-) -> tuple[MouthLine, float, float]:
-    """Return the line between the lips near (`middle`, `row`), its row in the middle, and how far its middle
-    is to the right of `middle` (share of the box).
-
-    The course is found over the usual width, then once more over the width that was found.
-    """
-    bend, tilt, height = _course(darkness, (middle, float(row)), USUAL_HALF_WIDTH, 4)
-    half_width, shift = _extent(score, middle, height, bend, tilt)
-    bend, tilt, height = _course(darkness, (middle + PATCH_PX * shift, height), half_width, 6)
-    return MouthLine(half_width=half_width, bend=bend, tilt=tilt), height, shift
-
-
-def _course(
-    darkness: NDArray[np.float32], middle: tuple[float, float], half_width: float, reach_px: int
-) -> tuple[float, float, float]:
-    """Return bend and tilt (shares of the box, at `half_width`) and row of the darkest line through
-    `middle`.
-    """
-    across = np.linspace(-1.0, 1.0, 41, dtype=np.float32)
-    share = half_width / USUAL_HALF_WIDTH
-    bends, tilts, shifts = (
-        grid.reshape(-1, 1)
-        for grid in np.meshgrid(
-            np.linspace(-0.055, 0.03, 18) * share**2,
-            np.linspace(-0.04, 0.04, 9) * share,
-            np.arange(-reach_px, reach_px + 1),
-        )
-    )
-    rows = middle[1] + shifts + PATCH_PX * (bends * across**2 + tilts * across)
-    columns = np.broadcast_to(middle[0] + half_width * PATCH_PX * across, rows.shape)
-    sampled = cv2.remap(
-        darkness, columns.astype(np.float32), rows.astype(np.float32), cv2.INTER_LINEAR, borderValue=0
-    )
-    value = sampled.mean(axis=1) - 40.0 * np.abs(tilts[:, 0]) - 12.0 * np.abs(bends[:, 0] + 0.005)
-    best = int(np.argmax(value))
-    return float(bends[best, 0]), float(tilts[best, 0]), middle[1] + float(shifts[best, 0])
-
-
-def _extent(
-    score: NDArray[np.float32], middle: float, row: float, bend: float, tilt: float
-) -> tuple[float, float]:
-    """Return half the mouth's width and how far its middle is beside `middle`, where the lips' darkness and
-    red end.
-    """
-    across = np.linspace(-2.0, 2.0, 121, dtype=np.float32)
-    columns = middle + USUAL_HALF_WIDTH * PATCH_PX * across
-    rows = row + PATCH_PX * (bend * np.clip(across, -1.2, 1.2) ** 2 + tilt * across)
-    spread = np.arange(-2, 3, dtype=np.float32)[:, None]
-    around = cv2.remap(
-        score,
-        np.broadcast_to(columns, (5, 121)).astype(np.float32),
-        (rows + spread).astype(np.float32),
-        cv2.INTER_LINEAR,
-        borderValue=0,
-    )
-    total = np.concatenate([[0.0], np.cumsum(np.clip(around.max(axis=0), 0.0, 30.0))])
-    best, found = -np.inf, (30, 0)
-    for half in range(18, 40):
-        for shift in range(-10, 11):
-            left, right = 60 + shift - half, 61 + shift + half
-            inside = (total[right] - total[left]) / (right - left)
-            outside = max(total[left] - total[left - 8], total[right + 8] - total[right]) / 8
-            value = inside - outside - 0.04 * abs(shift)
-            if value > best:
-                best, found = value, (half, shift)
-    step = USUAL_HALF_WIDTH / 30.0
-    return 0.25 * USUAL_HALF_WIDTH + 0.75 * step * found[0], 0.8 * step * found[1]

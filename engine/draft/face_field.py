@@ -13,7 +13,7 @@ from engine.draft.face_frame import HEAD_PIVOT, Pose, apply, invert
 from engine.draft.head_turn import turn_basis, turn_field
 from engine.draft.mouth_paint import MouthColours
 from engine.draft.mouth_seam import MouthSeam, laid_over
-from engine.draft.procedural_face import LipGap, jaw_field, lid_field, lip_gap
+from engine.draft.procedural_face import PURSING, LipGap, jaw_field, lid_field, lip_gap
 from engine.draft.region_window import RegionWindow
 from engine.draft.residual_flow import GRID
 from engine.media.opencv import cv2
@@ -47,13 +47,15 @@ class PlacedFace:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaceField:
     """`moved` [h, w, 2]: the displacement in pixels. `driver_at` [h, w, 2]: each point in the driver's face
-    frame, that is after the head has moved it. `jaw_at` [h, w, 2]: the same after the driver has moved
-    it as well.
+    frame, that is after the head has moved it. `jaw_at` [h, w, 2]: each point in the still's face frame
+    after head and driver have moved it. `from_at` [h, w, 2]: the same after all, where in the still it is
+    from.
     """
 
     moved: Field
     driver_at: Field
     jaw_at: Field
+    from_at: Field
 
 
 def head_limited(head: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -88,11 +90,15 @@ def face_field(x: Plane, y: Plane, face: PlacedFace, motion: FaceMotion) -> Face
         local += carried * weight[..., None]
     driver_at = np.stack([driver_x, driver_y], axis=-1)
     jaw_at = np.stack([face_x, face_y], axis=-1) + local
-    local = local + _made_field(jaw_at, face, motion) * weight[..., None]
+    made = _made_field(jaw_at, face, motion) * weight[..., None]
+    local = local + made
     moved = moved + local @ face.pose[:, :2].T.astype(np.float32)
     moved *= np.stack(face.region.border_fade(x, y, face.plate), axis=-1)
     return FaceField(
-        moved=np.asarray(moved, np.float32), driver_at=driver_at, jaw_at=np.asarray(jaw_at, np.float32)
+        moved=np.asarray(moved, np.float32),
+        driver_at=driver_at,
+        jaw_at=np.asarray(jaw_at, np.float32),
+        from_at=np.asarray(jaw_at + made, np.float32),
     )
 
 
@@ -108,7 +114,8 @@ def _made_field(at: Field, face: PlacedFace, motion: FaceMotion) -> Field:
     made = np.zeros_like(at)
     gap = gap_at(at[..., 0], face, motion)
     if not gap.is_closed or abs(motion.pose.spread) > 1e-4:
-        made = np.stack(jaw_field(at[..., 0], at[..., 1], gap, face.seam.middle, motion.pose.spread), axis=-1)
+        spread = motion.pose.spread - PURSING * motion.pose.opening
+        made = np.stack(jaw_field(at[..., 0], at[..., 1], gap, face.seam.middle, spread), axis=-1)
     if motion.pose.blink > 1e-4:
         made[..., 1] += lid_field(at[..., 0], at[..., 1], motion.pose.blink)
     return made

@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 
 from engine.draft.face_crop import CROP_PX
 from engine.draft.face_frame import MOUTH
+from engine.draft.mouth_opening import opening_of
+from engine.draft.mouth_seam import MouthSeam
 from engine.media.opencv import cv2
 
 WINDOW = (0.5 - 0.17, MOUTH[1] - 0.10, 0.5 + 0.17, MOUTH[1] + 0.17)
 LEFT_PX, TOP_PX, RIGHT_PX, BOTTOM_PX = (round(edge * CROP_PX) for edge in WINDOW)
+REDDEST_TEETH = 1.45
+TRUSTED_TO, TRUSTED_SPAN = 20.0, 8.0
 MANY_TEETH, SOME_TEETH, WIDE_OPEN = 0.7, 0.4, 0.22
 
 Plane = NDArray[np.float32]
@@ -24,22 +28,26 @@ _ALONG = (_Y + 0.5) / CROP_PX - MOUTH[1]
 RING = ((_ACROSS / 0.15) ** 2 + (_ALONG / 0.11) ** 2 > 1.0) & (np.abs(_ACROSS) < 0.15) & (_ALONG < 0.12)
 
 
-def _near_lips(half_width: float, above: float, below: float) -> Plane:
-    distance = (_ACROSS / half_width) ** 2 + (_ALONG / np.where(_ALONG > 0, below, above)) ** 2
+def _near_lips(middle: tuple[float, float], half_width: float, above: float, below: float) -> Plane:
+    """Return 1 around `middle` (in shares of the face frame), falling to 0 outside the reaches."""
+    across, along = _ACROSS + MOUTH[0] - middle[0], _ALONG + MOUTH[1] - middle[1]
+    distance = (across / half_width) ** 2 + (along / np.where(along > 0, below, above)) ** 2
     return np.asarray(np.clip((1.15 - distance) * 3.0, 0.0, 1.0), np.float32)
 
 
-_LIPS = _near_lips(0.115, 0.05, 0.10)
-_WIDE_LIPS = _near_lips(0.125, 0.055, 0.125)
+_WIDE_LIPS = _near_lips(MOUTH, 0.125, 0.055, 0.125)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Colours:
-    """How far pixels are dark, and how far they are like teeth, from 0 to 1; strictly and loosely judged."""
+    """How far pixels are dark or like teeth, strictly and loosely judged, how far they are like teeth, and
+    how far they lack the red of lips; from 0 to 1.
+    """
 
     strict: Plane
     loose: Plane
     teeth: Plane
+    not_lips: Plane
 
 
 def skin_colour(crop_bgr: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -53,9 +61,9 @@ def cut_mouth(crop_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 class MouthObserver:
-    """Tells the inside of a driver's mouth, given its neutral mouth."""
+    """Tells the inside of a driver's mouth, given its neutral mouth and where its lips meet."""
 
-    def __init__(self, neutral_crop_bgr: NDArray[np.uint8]) -> None:
+    def __init__(self, neutral_crop_bgr: NDArray[np.uint8], seam: MouthSeam) -> None:
         colours = _colours(_lab(cut_mouth(neutral_crop_bgr)))
         middle = np.abs(_ACROSS[0]) < 0.05
         rows = np.abs(_ALONG[:, 0]) < 0.06
@@ -63,6 +71,8 @@ class MouthObserver:
         filled = float((colours.strict * _WIDE_LIPS)[rows][:, middle].mean())
         self.neutral_is_open = teeth > MANY_TEETH or (teeth > SOME_TEETH and filled > WIDE_OPEN)
         self._neutral_inside = _closed(colours.strict * _WIDE_LIPS)
+        middle = (seam.middle, float(seam.height(np.array([seam.middle], np.float32))[0]))
+        self._lips = _near_lips(middle, min(1.65 * seam.half_width, 0.15), 0.065, 0.10)
 
     def inside(self, crop_bgr: NDArray[np.uint8], explained_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the inside of the mouth of a stabilised crop from 0 to 255; `explained_bgr` is the neutral
@@ -73,11 +83,14 @@ class MouthObserver:
         error = 0.6 * change[..., 0] + 1.6 * change[..., 1]
         colours = _colours(now)
         if self.neutral_is_open:
-            mask = colours.strict * _WIDE_LIPS
+            mask = _closed(colours.strict * _WIDE_LIPS)
         else:
-            trust = float(np.clip((11.0 - error[RING].mean()) / 5.0, 0.0, 1.0))
-            mask = trust * np.clip((error - 10.0) / 12.0, 0.0, 1.0) * _LIPS * colours.loose
-        return np.asarray(np.rint(255.0 * _closed(mask.astype(np.float32))), np.uint8)
+            trust = float(np.clip((TRUSTED_TO - error[RING].mean()) / TRUSTED_SPAN, 0.0, 1.0))
+            changed = np.clip((error - 10.0) / 12.0, 0.0, 1.0)
+            seeds = trust * changed * colours.loose * self._lips
+            members = np.maximum(changed * colours.not_lips, colours.strict) * self._lips
+            mask = opening_of(seeds, members)
+        return np.asarray(np.rint(255.0 * mask), np.uint8)
 
     def neutral_gap(self) -> Plane:
         """Return how far the neutral mouth's inside reaches above and below the line between the lips, [2,
@@ -112,6 +125,7 @@ def _colours(lab: Plane) -> _Colours:
         strict=np.maximum(dark, teeth).astype(np.float32),
         loose=np.maximum(darkish, pale).astype(np.float32),
         teeth=teeth.astype(np.float32),
+        not_lips=np.maximum(darkish, np.clip((REDDEST_TEETH - redness) / 0.25, 0.0, 1.0)).astype(np.float32),
     )
 
 

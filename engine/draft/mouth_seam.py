@@ -7,22 +7,23 @@ from numpy.typing import NDArray
 
 from engine.draft.face_features import FaceFeatures, PixelBox
 from engine.draft.face_frame import MOUTH, apply, invert, pose_of
+from engine.draft.mouth_tracing import COURSE_POINTS
 
 Plane = NDArray[np.float32]
 
 FIT_WIDTH, FIT_HEIGHT = 0.18, 0.13
+PLACES = np.linspace(-1.0, 1.0, COURSE_POINTS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MouthSeam:
-    """The line between the lips: its middle and half width across, and how much lower the corners are than
-    the middle (`bend` both, `tilt` the right one more and the left one less).
+    """The line between the lips: its middle and half width across, and its course [COURSE_POINTS]: how much
+    lower than the average mouth it is, from the left corner to the right one.
     """
 
     middle: float
     half_width: float
-    bend: float
-    tilt: float
+    course: NDArray[np.float32]
 
     def across(self, x: Plane) -> Plane:
         """Return `x` in half widths from the middle."""
@@ -34,18 +35,22 @@ class MouthSeam:
 
     def height(self, x: Plane) -> Plane:
         """Return the seam's height at `x`; level beyond the corners."""
-        across = np.clip(self.across(x), -1.2, 1.2)
-        return np.asarray(MOUTH[1] + self.bend * across**2 + self.tilt * across, np.float32)
+        offset = np.interp(self.across(x), PLACES, self.course)
+        return np.asarray(MOUTH[1] + offset, np.float32)
 
     def numbers(self) -> NDArray[np.float32]:
-        """Return middle, half width, bend and tilt as [4]."""
-        return np.array([self.middle, self.half_width, self.bend, self.tilt], np.float32)
+        """Return middle, half width and course as [2 + COURSE_POINTS]."""
+        return np.concatenate([[self.middle, self.half_width], self.course]).astype(np.float32)
 
     @classmethod
     def from_numbers(cls, numbers: NDArray[np.float32]) -> "MouthSeam":
         """Return the seam that `numbers` gave."""
-        middle, half_width, bend, tilt = (float(number) for number in numbers)
-        return cls(middle=middle, half_width=half_width, bend=bend, tilt=tilt)
+        return cls(middle=float(numbers[0]), half_width=float(numbers[1]), course=numbers[2:])
+
+    @classmethod
+    def level(cls, middle: float, half_width: float) -> "MouthSeam":
+        """Return a straight, level seam."""
+        return cls(middle=middle, half_width=half_width, course=np.zeros(COURSE_POINTS, np.float32))
 
 
 def seam_of(features: FaceFeatures) -> MouthSeam:
@@ -58,8 +63,7 @@ def seam_of(features: FaceFeatures) -> MouthSeam:
     return MouthSeam(
         middle=float(np.clip(middle, 0.44, 0.56)),
         half_width=line.half_width / across,
-        bend=line.bend / along,
-        tilt=line.tilt / along,
+        course=np.array(line.course, np.float32) / np.float32(along),
     )
 
 
@@ -69,7 +73,7 @@ def seam_of_gap(gap: Plane, window: tuple[float, float]) -> MouthSeam:
     left, right = (
         window[0] + (edge + 0.5) / gap.shape[1] * (window[1] - window[0]) for edge in open_[[0, -1]]
     )
-    return MouthSeam(middle=(left + right) / 2, half_width=max((right - left) / 2, 0.05), bend=0.0, tilt=0.0)
+    return MouthSeam.level((left + right) / 2, max((right - left) / 2, 0.05))
 
 
 def laid_over(x: Plane, y: Plane, still: MouthSeam, driver: MouthSeam) -> tuple[Plane, Plane, Plane]:

@@ -14,8 +14,10 @@ from engine.draft.mouth_seam import MouthSeam
 
 Plane = NDArray[np.float32]
 
-WIDEST_OPENING = 0.05
-UPPER_LIP_SHARE = 0.14
+WIDEST_OPENING = 0.047
+OPEN_WIDTH, NARROWING = 0.96, 0.08
+PURSING = 0.45
+UPPER_LIP_SHARE = 0.2
 LIP_SEAM = 0.12
 LID_HALF_WIDTH = 0.078
 LID_TRAVEL = 0.034
@@ -40,12 +42,13 @@ class ProceduralPose:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LipGap:
     """At each point: the height of the seam, how far the upper lip's edge rises above it and the lower
-    lip's falls.
+    lip's falls, and the place across the gap that a jaw makes, from -1 to 1.
     """
 
     seam: Plane
     rise: Plane
     fall: Plane
+    across: Plane
 
     @property
     def is_closed(self) -> bool:
@@ -59,18 +62,20 @@ def lip_gap(
     """Return the gap at `x` that the jaw and a driver's open neutral mouth (`driver_gap` [2, w]) make
     together.
     """
-    half = still.half_width * (0.80 + 0.14 * pose.spread) * (1.0 - 0.10 * min(pose.opening, 1.5))
-    lens = np.clip(1.0 - ((x - still.middle) / half) ** 2, 0.0, None)
-    total = WIDEST_OPENING * pose.opening * lens**1.25
+    half = still.half_width * (OPEN_WIDTH + 0.10 * pose.spread) * (1.0 - NARROWING * min(pose.opening, 1.5))
+    across = (x - still.middle) / np.float32(half)
+    lens = np.clip(1.0 - across**2, 0.0, None)
+    total = WIDEST_OPENING * pose.opening * lens**1.15
     rise, fall = UPPER_LIP_SHARE * total, (1.0 - UPPER_LIP_SHARE) * total
     if driver_gap is not None:
         count = driver_gap.shape[1]
         columns = WINDOW[0] + (np.arange(count) + 0.5) / count * (WINDOW[2] - WINDOW[0])
-        across = still.across(x)
-        inside = np.clip(1.0 - (across / 1.1) ** 2, 0.0, 1.0) ** 0.5
-        rise = rise + inside * np.interp(driver.at(across), columns, driver_gap[0])
-        fall = fall + inside * np.interp(driver.at(across), columns, driver_gap[1])
-    return LipGap(seam=still.height(x), rise=rise.astype(np.float32), fall=fall.astype(np.float32))
+        place = still.across(x)
+        inside = np.clip(1.0 - (place / 1.1) ** 2, 0.0, 1.0) ** 0.5
+        rise = rise + inside * np.interp(driver.at(place), columns, driver_gap[0])
+        fall = fall + inside * np.interp(driver.at(place), columns, driver_gap[1])
+    rise, fall, across = (plane.astype(np.float32) for plane in (rise, fall, across))
+    return LipGap(seam=still.height(x), rise=rise, fall=fall, across=across)
 
 
 def jaw_field(x: Plane, y: Plane, gap: LipGap, middle: float, spread: float) -> tuple[Plane, Plane]:

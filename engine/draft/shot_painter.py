@@ -10,7 +10,7 @@ from engine.draft.character_motion import FaceMotion
 from engine.draft.displacement_limit import without_folds
 from engine.draft.face_field import FaceField, PlacedFace, face_field, gap_at
 from engine.draft.mouth_observation import WINDOW
-from engine.draft.mouth_paint import driver_paint, gap_paint, painted_over
+from engine.draft.mouth_paint import MouthPaint, between_lips, driver_paint, gap_paint, painted_over
 from engine.media.opencv import cv2
 
 Picture = NDArray[np.uint8]
@@ -175,7 +175,8 @@ def _paint_mouth(
     if shows_driver and sample is not None:
         at = _enlarged(at[nodes], step, *size)
         paint = driver_paint(at[..., 0], at[..., 1], sample, moving.motion.gains.mouth, moving.face.colours)
-        part = painted_over(part, paint)
+        lips = between_lips(_enlarged(field.from_at[nodes], step, *size), moving.face.seam)
+        part = painted_over(part, MouthPaint(colour=paint.colour, cover=paint.cover * lips))
     drawn[top:bottom, left:right] = part
 
 

@@ -9,6 +9,7 @@ from engine.draft.clip_motion import ClipMotion
 from engine.draft.driving_motion import DrivingMotion
 from engine.draft.idle_motion import IdleMotion
 from engine.draft.motion_smoothing import bridge, lost_spans, smooth_over_time
+from engine.draft.mouth_seam import MouthSeam
 from engine.draft.procedural_face import lid_field
 from engine.draft.speech_envelope import SAMPLE_RATE, STEPS_PER_S, speech_envelope
 from engine.protocol.clips import LoopMode
@@ -95,7 +96,7 @@ def driver(frames=30, rate=10.0):
         mouth_inside=np.zeros((frames, 3, 3), np.uint8),
         neutral_gap=np.zeros((2, 3), np.float32),
         skin_bgr=np.full(3, 120.0, np.float32),
-        seam=np.array([0.5, 0.1, 0.0, 0.0], np.float32),
+        seam=MouthSeam.level(0.5, 0.1).numbers(),
         neutral_s=0.0,
         lost_s=(),
     )
