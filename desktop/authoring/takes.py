@@ -85,7 +85,7 @@ async def reconcile_with_engine(store: ProjectStore) -> tuple[TakeRecord, ...]:
     """Reconcile the project's takes, asking the engine when it runs; never starts it."""
     try:
         async with EngineClient.connect(start=False) as client:
-            listed = await client.send(ListJobs(project_id=store.project().id))
+            listed = await client.send(ListJobs(project_id=store.project().id, with_cleared=True))
     except UserError as error:
         if error.report.code is not ErrorCode.ENGINE_UNREACHABLE:
             raise

@@ -137,7 +137,7 @@ class Renders(QObject):
         project = self._session.project
         jobs = None
         if self._queue.status is not None and project is not None:
-            jobs = [job for job in self._queue.jobs() if job.project_id == project.id]
+            jobs = self._queue.jobs_of_project(project.id)
         try:
             reconcile_takes(self._session.store, jobs)
         except (ProjectError, UserError) as error:

@@ -130,7 +130,7 @@ class EngineLink(QObject):
             await self._wait_a_little()
 
     async def _listen(self, client: EngineClient) -> None:
-        listed = await client.send(ListJobs())
+        listed = await client.send(ListJobs(with_cleared=True))
         status = await client.send(GetStatus())
         self._client = client
         self.jobs_listed.emit(listed.jobs, status.queue)

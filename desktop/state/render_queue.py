@@ -35,6 +35,7 @@ class RenderQueue(QObject):
         super().__init__()
         self._link_state = LinkState.NOT_RUNNING
         self._jobs: dict[str, JobView] = {}
+        self._cleared: dict[str, JobView] = {}
         self._previews: dict[str, Preview] = {}
         self._status: QueueStatus | None = None
         link.state_changed.connect(self._on_link_state_changed)
@@ -65,6 +66,11 @@ class RenderQueue(QObject):
         """Running and waiting jobs in queue order, then finished ones, the newest first."""
         return tuple(sorted(self._jobs.values(), key=_order))
 
+    def jobs_of_project(self, project_id: str) -> tuple[JobView, ...]:
+        """A project's jobs, also those that were cleared: its takes want to know how they ended."""
+        known = (*self._jobs.values(), *self._cleared.values())
+        return tuple(job for job in known if job.project_id == project_id)
+
     def job(self, job_id: str) -> JobView | None:
         """One job."""
         return self._jobs.get(job_id)
@@ -93,7 +99,8 @@ class RenderQueue(QObject):
 
     def _on_jobs_listed(self, jobs: tuple[JobView, ...], status: QueueStatus) -> None:
         ended = [job for job in jobs if job.job_id in self._jobs and self._just_finished(job)]
-        self._jobs = {job.job_id: job for job in jobs}
+        self._jobs = {job.job_id: job for job in jobs if not job.cleared}
+        self._cleared = {job.job_id: job for job in jobs if job.cleared}
         self._status = status
         self.jobs_changed.emit()
         self.queue_changed.emit()
@@ -105,7 +112,9 @@ class RenderQueue(QObject):
             self._status = event.queue
             self.queue_changed.emit()
         elif isinstance(event, JobRemoved):
-            self._jobs.pop(event.job_id, None)
+            cleared = self._jobs.pop(event.job_id, None)
+            if cleared is not None:
+                self._cleared[cleared.job_id] = cleared
             self._previews.pop(event.job_id, None)
             self.jobs_changed.emit()
         else:

@@ -26,6 +26,7 @@ from engine.protocol.render_request import RenderRequest
 
 _log = logging.getLogger(__name__)
 _REACHED_EVERY_S = 1.0
+_CLEARED_KEPT_S = 30 * 86_400.0
 
 
 class JobQueue:
@@ -35,14 +36,25 @@ class JobQueue:
         self._store = store
         self._on_event = on_event
         jobs, self._settings, unreadable = store.load()
-        self._jobs = {job.job_id: job for job in jobs}
+        self._jobs = {job.job_id: job for job in jobs if job.cleared_at is None}
+        self._cleared = {job.job_id: job for job in jobs if job.cleared_at is not None}
         self._by_request = {job.request.request_id: job.job_id for job in jobs}
         self._progress: dict[str, JobProgress] = {}
         self._reached_written_at = 0.0
         self.notice = (
             f"{unreadable} jobs in the queue could not be read and are left out." if unreadable else ""
         )
+        self._forget_long_cleared()
         self._after_start()
+
+    def _forget_long_cleared(self) -> None:
+        """Drop jobs from the disk that were cleared so long ago that their projects have heard of them."""
+        oldest = time.time() - _CLEARED_KEPT_S
+        gone = [job for job in self._cleared.values() if (job.cleared_at or 0.0) < oldest]
+        self._store.remove(job.job_id for job in gone)
+        for job in gone:
+            del self._cleared[job.job_id]
+            del self._by_request[job.request.request_id]
 
     def _after_start(self) -> None:
         changed, settings = policy.after_engine_crash(self._jobs.values(), self._settings, time.time())
@@ -80,9 +92,10 @@ class JobQueue:
         """Return a job as clients see it."""
         return self.record(job_id).view(self._progress.get(job_id))
 
-    def views(self, project_id: str | None = None) -> tuple[JobView, ...]:
-        """Return all jobs in order; only one project's with `project_id`."""
-        jobs = (job for job in self._jobs.values() if project_id in (None, job.request.project_id))
+    def views(self, project_id: str | None = None, *, with_cleared: bool = False) -> tuple[JobView, ...]:
+        """Return all jobs in order; only one project's with `project_id`, on request those cleared lately."""
+        known = [*self._jobs.values(), *(self._cleared.values() if with_cleared else ())]
+        jobs = (job for job in known if project_id in (None, job.request.project_id))
         return tuple(job.view(self._progress.get(job.job_id)) for job in policy.in_order(jobs))
 
     def next_to_run(self) -> JobRecord | None:
@@ -98,6 +111,8 @@ class JobQueue:
     def submit(self, request: RenderRequest, priority: int) -> JobView:
         """Add a job; the same request_id again returns the job there is."""
         known = self._by_request.get(request.request_id)
+        if known in self._cleared:
+            return self._cleared[known].view()
         if known is not None:
             return self.view(known)
         check_request(request)
@@ -155,12 +170,13 @@ class JobQueue:
         self._write([], replace(self._settings, after_crash=choice))
 
     def clear_finished(self) -> tuple[JobView, ...]:
-        """Forget finished jobs and return what they were."""
-        gone = [job for job in policy.in_order(self._jobs.values()) if job.state in FINISHED_STATES]
-        self._store.remove(job.job_id for job in gone)
+        """Take finished jobs out of the queue and return them; how they ended is kept for their projects."""
+        ended = (job for job in policy.in_order(self._jobs.values()) if job.state in FINISHED_STATES)
+        gone = [replace(job, cleared_at=time.time()) for job in ended]
+        self._store.save(gone)
         for job in gone:
             del self._jobs[job.job_id]
-            del self._by_request[job.request.request_id]
+            self._cleared[job.job_id] = job
             self._on_event(JobRemoved(job_id=job.job_id))
         return tuple(job.view() for job in gone)
 

@@ -175,6 +175,7 @@ def _to_row(job: JobRecord) -> dict[str, Any]:
         "created_at": job.created_at,
         "started_at": job.started_at,
         "finished_at": job.finished_at,
+        "cleared_at": job.cleared_at,
         "error": None if job.error is None else encode_error(job.error),
         "result": None if job.result is None else encode_result(job.result),
     }

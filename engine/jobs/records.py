@@ -16,7 +16,8 @@ class JobRecord:
 
     `frames_reached` is the highest number of frames any attempt has finished, `frames_before` what it was
     when the present attempt began: an attempt that raises it made progress. `kills` counts attempts in a row
-    that somebody ended from outside. `held_by_queue` marks a job that was paused with the queue and goes on
+    that somebody ended from outside. A job with `cleared_at` is out of the queue, but how it ended is still
+    told to a project that asks. `held_by_queue` marks a job that was paused with the queue and goes on
     with it.
     """
 
@@ -34,6 +35,7 @@ class JobRecord:
     held_by_queue: bool = False
     started_at: float | None = None
     finished_at: float | None = None
+    cleared_at: float | None = None
     error: ErrorReport | None = None
     result: RenderResult | None = None
 
@@ -62,6 +64,7 @@ class JobRecord:
             created_at=self.created_at,
             started_at=self.started_at,
             finished_at=self.finished_at,
+            cleared=self.cleared_at is not None,
             error=self.error,
             result=self.result,
         )

@@ -34,6 +34,7 @@ jobs_table = Table(
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float),
+    Column("cleared_at", Float),
     Column("error", Text),
     Column("result", Text),
 )

@@ -26,8 +26,8 @@ class DrivingInput:
     """A piece of video that drives a character.
 
     `source_in_s`/`source_out_s` are seconds in the file (out is exclusive), `start_frame`/`length_frames` its
-    place on the timeline, `speed` source seconds per timeline second, `face_index` the driver counted from the
-    left, `neutral_s` the source time of the neutral face (None: the calmest frame is chosen).
+    place on the timeline, `speed` source seconds per timeline second, `face_index` the driver from the left,
+    `neutral_s` the source time of the neutral face (None: the calmest frame is chosen).
     """
 
     path: Path

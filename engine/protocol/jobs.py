@@ -106,6 +106,7 @@ class JobView:
     created_at: float
     started_at: float | None = None
     finished_at: float | None = None
+    cleared: bool = False
     error: ErrorReport | None = None
     result: RenderResult | None = None
 

@@ -23,9 +23,13 @@ class SubmitJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListJobs:
-    """Answer: JobList, in queue order, finished jobs last by time; only one project's with `project_id`."""
+    """Answer: JobList, in queue order, finished jobs last by time; only one project's with `project_id`.
+
+    `with_cleared` adds jobs that were cleared lately, so that a project learns how its renders ended.
+    """
 
     project_id: str | None = None
+    with_cleared: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

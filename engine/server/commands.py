@@ -60,8 +60,8 @@ class EngineCommands:
                 return await self._change_queue(command)
             case GetStatus() | StopEngine():
                 return self._status(stop=isinstance(command, StopEngine))
-            case ListJobs(project_id=project_id):
-                return JobList(jobs=self._queue.views(project_id))
+            case ListJobs(project_id=project_id, with_cleared=with_cleared):
+                return JobList(jobs=self._queue.views(project_id, with_cleared=with_cleared))
             case ClearFinished():
                 return self._clear()
             case _:

@@ -11,8 +11,9 @@ import typer
 from desktop.authoring.demo_project import make_demo_project
 from desktop.authoring.render_requests import RenderSettings
 from desktop.cli.commands.export_command import export_answer, export_with_progress, exported_lines
-from desktop.cli.commands.render_command import job_line, render_scenes
+from desktop.cli.commands.render_command import render_scenes
 from desktop.cli.failures import ExitCode
+from desktop.cli.job_text import job_line
 from desktop.cli.presenting import JsonOption, console, present, shown
 from desktop.interchange.project_export import ExportSettings
 from engine.protocol.jobs import JobState

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from desktop.cli.commands.render_command import job_line
+from desktop.cli.job_text import job_line
 from desktop.cli.presenting import JsonOption, console, present, shown, table
 from engine.client import EngineClient
 from engine.protocol.errors import ErrorCode, UserError

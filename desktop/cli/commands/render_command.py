@@ -12,11 +12,12 @@ from desktop.authoring.project_files import open_project
 from desktop.authoring.render_requests import RenderSettings, parse_size
 from desktop.authoring.takes import queue_take, reconcile_takes
 from desktop.cli.failures import ExitCode
-from desktop.cli.presenting import JsonOption, ProjectArgument, present, shown
+from desktop.cli.job_text import job_line
+from desktop.cli.presenting import JsonOption, ProjectArgument, present
 from desktop.cli.watching import JobBars, watch_jobs
 from engine.client import EngineClient
 from engine.protocol.errors import UserError
-from engine.protocol.jobs import FileRole, JobState, JobView
+from engine.protocol.jobs import JobState, JobView
 from projects_db.project_store import ProjectStore
 
 app = typer.Typer(add_completion=False)
@@ -68,19 +69,6 @@ async def render_scenes(
             jobs = await watch_jobs(client, jobs, JobBars(quiet=quiet))
             reconcile_takes(store, jobs)
     return jobs
-
-
-def job_line(job: JobView) -> str:
-    """Return a job as one line for a person."""
-    name = f"[bold]{shown(job.scene_name)}[/bold] take {job.take_number}"
-    if job.state is JobState.DONE and job.result is not None:
-        viewing = next((f.name for f in job.result.files if f.role is FileRole.VIEWING), "")
-        seconds = f"{job.result.frame_count} frames in {job.result.render_seconds:.1f} s"
-        warnings = "".join(f"\n  note: {shown(warning)}" for warning in job.result.warnings)
-        return f"{name}: {seconds} · {shown(job.output_directory / viewing)}{warnings}"
-    if job.error is not None:
-        return f"{name}: {job.state.value} · {shown(job.error.sentence())}"
-    return f"{name}: {job.state.value} · job {job.job_id}"
 
 
 def _chosen_scenes(store: ProjectStore, names: list[str] | None) -> list[str]:
