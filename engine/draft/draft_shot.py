@@ -17,6 +17,7 @@ from engine.draft.driving_motion import DrivingMotion
 from engine.draft.face_features import FaceFeatures, PixelBox, find_features
 from engine.draft.face_field import PlacedFace
 from engine.draft.face_frame import pose_of
+from engine.draft.head_shape import head_shape
 from engine.draft.mouth_paint import mouth_colours
 from engine.draft.mouth_seam import seam_of
 from engine.draft.plate_fit import FittedPlate, fit_plate
@@ -104,6 +105,7 @@ class DraftShot:
             face = PlacedFace(
                 pose=pose_of(character.features, region.box),
                 region=region,
+                head=character.head,
                 others=others,
                 plate=self._plate.area,
                 seam=character.seam,
@@ -125,7 +127,9 @@ class _PreparedCharacter:
         self.features = _features(still, character.region)
         self.seam = seam_of(self.features)
         first = plate.pixel_box(character.region.keys[0].box)
-        self.colours = mouth_colours(plate.picture[..., :3], pose_of(self.features, first))
+        colours = np.ascontiguousarray(plate.picture[..., :3])
+        self.colours = mouth_colours(colours, pose_of(self.features, first))
+        self.head = head_shape(colours, first, is_frontal=self.features.eyes_found)
 
     def region_at(self, plate: FittedPlate, frame: int) -> RegionWindow:
         """Return the region at a frame in pixels of the result."""

@@ -14,14 +14,15 @@ from engine.draft.face_frame import HEAD_PIVOT, Pose, apply, compose, invert, po
 from engine.draft.face_tracking import FaceTracker, TrackedFace
 from engine.draft.head_turn import fit_turn, turn_basis, turn_field
 from engine.draft.lip_following import with_lips_followed
-from engine.draft.motion_smoothing import bridge, lost_spans, smooth_over_time
+from engine.draft.motion_smoothing import bridge, lost_spans, rested, smooth_over_time
 from engine.draft.mouth_observation import WINDOW, MouthObserver, cut_mouth, skin_colour
 from engine.draft.mouth_seam import seam_of, seam_of_gap
 from engine.draft.residual_flow import GRID, FlowToNeutral
 from engine.media.video_reader import VideoReader
 
 REVERSE_CHUNK = 120
-LIKENESS_FULL, LIKENESS_NOTHING = 0.45, 0.15
+LIKENESS_FULL, LIKENESS_NOTHING = 0.65, 0.30
+MOUTH_FULL, MOUTH_NOTHING = 0.62, 0.45
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +144,9 @@ class _Measurement:
         turn = fit_turn(residual)
         span = LIKENESS_FULL - LIKENESS_NOTHING
         trust = float(np.clip((face.likeness - LIKENESS_NOTHING) / span, 0.0, 1.0))
+        seen = np.clip((face.likeness - MOUTH_NOTHING) / (MOUTH_FULL - MOUTH_NOTHING), 0.0, 1.0)
         inside = self._mouth.inside(face.crop_bgr, residual.explained_bgr)
+        inside = np.rint(seen * inside).astype(np.uint8)
         flow = residual.flow
         if not self._mouth.neutral_is_open:
             flow = with_lips_followed(flow, inside, self._seam)
@@ -171,13 +174,14 @@ class _Measurement:
         mouth = bridge(np.stack([frame.mouth_bgr for frame in found]), known, len(times))
         inside = bridge(np.stack([frame.mouth_inside for frame in found]), known, len(times))
         inside = smooth_over_time(inside, None, 0.022 / step_s)
+        rest = rested(seconds, known)
         return DrivingMotion(
             times_s=seconds,
             head=smooth_over_time(head, None, 0.035 / step_s).astype(np.float32),
-            turn=smooth_over_time(turn, None, 0.045 / step_s).astype(np.float32),
-            flow=smooth_over_time(flow, trust[..., None], 0.022 / step_s).astype(np.float16),
+            turn=(rest[:, None] * smooth_over_time(turn, None, 0.045 / step_s)).astype(np.float32),
+            flow=(rest * smooth_over_time(flow, trust[..., None], 0.022 / step_s).T).T.astype(np.float16),
             mouth_bgr=mouth.astype(np.uint8),
-            mouth_inside=np.rint(inside).astype(np.uint8),
+            mouth_inside=np.rint((rest * inside.T).T).astype(np.uint8),
             neutral_gap=self._mouth.neutral_gap(),
             skin_bgr=skin_colour(self._tracker.neutral_crop),
             seam=self._seam.numbers(),

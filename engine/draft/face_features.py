@@ -19,6 +19,7 @@ AVERAGE_EYE = (0.315, 0.40)
 AVERAGE_MOUTH = (0.5, 0.795)
 EYE_REACH = 0.11
 MOUTH_REACH = 0.10
+LIP_HEIGHT_PX, ALIKE_SHARE = (9, 20), 0.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,13 +148,24 @@ def _find_mouth(
     top, bottom = max(0, round(centre[1] - half_height)), min(PATCH_PX - 1, round(centre[1] + half_height))
     if bottom - top < 6:
         return None
-    row = top + int(np.argmax(profile[top:bottom]))
+    row = top + _line_between_lips(profile[top:bottom])
     if float(score[row, columns].mean()) < 2.0:
         return None
     line, height, shift = trace_mouth(np.asarray(level, np.uint8), (centre[0], row))
     offset = (height - centre[1]) / PATCH_PX
     cosine, sine = math.cos(roll), math.sin(roll)
     return (guess[0] + shift * cosine - offset * sine, guess[1] + shift * sine + offset * cosine), line
+
+
+def _line_between_lips(profile: NDArray[np.float32]) -> int:
+    """Return the row of the strongest line; of two alike a lip apart the upper one, for the other is the
+    shadow under the lower lip.
+    """
+    best = int(np.argmax(profile))
+    above = profile[max(0, best - LIP_HEIGHT_PX[1]) : max(0, best - LIP_HEIGHT_PX[0])]
+    if len(above) == 0 or float(above.max()) < ALIKE_SHARE * float(profile[best]):
+        return best
+    return max(0, best - LIP_HEIGHT_PX[1]) + int(np.argmax(above))
 
 
 def _lip_evidence(level: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

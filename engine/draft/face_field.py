@@ -9,7 +9,8 @@ from engine.draft.channel_windows import channel_gain
 from engine.draft.character_motion import FaceMotion
 from engine.draft.displacement_limit import soft_limited
 from engine.draft.face_features import PixelBox
-from engine.draft.face_frame import HEAD_PIVOT, Pose, apply, invert
+from engine.draft.face_frame import BOX_SHARE, HEAD_PIVOT, Pose, apply, invert
+from engine.draft.head_shape import HeadShape
 from engine.draft.head_turn import turn_basis, turn_field
 from engine.draft.mouth_paint import MouthColours
 from engine.draft.mouth_seam import MouthSeam, laid_over
@@ -21,9 +22,10 @@ from engine.media.opencv import cv2
 Plane = NDArray[np.float32]
 Field = NDArray[np.float32]
 
-LARGEST_ROLL = 0.35
-LARGEST_SCALE = 0.22
-LARGEST_TRAVEL = 0.15
+LARGEST_ROLL = 0.30
+LARGEST_SCALE = 0.16
+LARGEST_TRAVEL = 0.09
+ROLL_MOVES, SCALE_MOVES = 0.7, 0.6
 LARGEST_TURN = 0.07
 LARGEST_EXPRESSION = 0.10
 UNSURE_SHARE = 0.3
@@ -31,12 +33,13 @@ UNSURE_SHARE = 0.3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacedFace:
-    """A face at one frame: pose (face frame to pixels), its own region and those it keeps off from, where
-    the plate lies in the result, and the still's mouth.
+    """A face at one frame: pose (face frame to pixels), its own region, the head in it, the regions it
+    keeps off from, where the plate lies in the result, and the still's mouth.
     """
 
     pose: Pose
     region: RegionWindow
+    head: HeadShape
     others: tuple[RegionWindow, ...]
     plate: PixelBox
     seam: MouthSeam
@@ -68,10 +71,9 @@ def head_limited(head: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def face_field(x: Plane, y: Plane, face: PlacedFace, motion: FaceMotion) -> FaceField:
     """Return the field at pixel positions `x`, `y` [h, w]."""
-    head_weight = face.region.head_weight(x, y)
-    for other in face.others:
-        head_weight = head_weight * other.keep_off_weight(x, y)
-    moved = _head_field(x, y, face.pose, head_limited(motion.head)) * head_weight[..., None]
+    head = head_limited(motion.head)
+    head_weight = _head_weight(x, y, face, head)
+    moved = _head_field(x, y, face.pose, head) * head_weight[..., None]
     to_face = invert(face.pose).astype(np.float32)
     here_x, here_y = x + moved[..., 0], y + moved[..., 1]
     face_x, face_y = _carried(to_face, here_x, here_y)
@@ -100,6 +102,17 @@ def face_field(x: Plane, y: Plane, face: PlacedFace, motion: FaceMotion) -> Face
         jaw_at=np.asarray(jaw_at, np.float32),
         from_at=np.asarray(jaw_at + made, np.float32),
     )
+
+
+def _head_weight(x: Plane, y: Plane, face: PlacedFace, head: NDArray[np.float32]) -> Plane:
+    """Return how far each place moves with the head."""
+    move = float(np.hypot(head[2], head[3])) / BOX_SHARE
+    move += ROLL_MOVES * abs(float(head[0])) + SCALE_MOVES * abs(float(head[1]))
+    across, along = face.region.half_widths(x, y)
+    weight = face.head.weight(across, along, move) * face.region.window_fade(x, y)
+    for other in face.others:
+        weight = weight * other.keep_off_weight(x, y)
+    return weight
 
 
 def gap_at(x: Plane, face: PlacedFace, motion: FaceMotion) -> LipGap:

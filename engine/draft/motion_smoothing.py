@@ -8,6 +8,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+REST_S = (0.15, 0.5)
+
 
 def bridge(values: NDArray[np.generic], known: NDArray[np.intp], count: int) -> NDArray[np.generic]:
     """Return `count` values: `values` [m, ...] at the indices `known` [m], eased in between, held at both
@@ -28,6 +30,15 @@ def bridge(values: NDArray[np.generic], known: NDArray[np.intp], count: int) -> 
             first, second = (values[index].astype(np.float32) for index in (after - 1, after))
             result[number] = (first + eased * (second - first)).astype(values.dtype)
     return result
+
+
+def rested(seconds: NDArray[np.float64], known: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Return for frames at `seconds` [n] how far their expression holds: 1 at and near the `known` frames,
+    easing to 0 where the face is lost for long.
+    """
+    nearest = np.abs(seconds[:, None] - seconds[known][None, :]).min(axis=1)
+    share = np.clip((REST_S[1] - nearest) / (REST_S[1] - REST_S[0]), 0.0, 1.0)
+    return np.asarray(share * share * (3.0 - 2.0 * share), np.float32)
 
 
 def smooth_over_time(

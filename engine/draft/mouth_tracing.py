@@ -57,7 +57,7 @@ def trace_mouth(level_bgr: NDArray[np.uint8], middle: tuple[float, int]) -> tupl
     left, right = _corners(offsets, strength)
     shift = float(np.clip((left + right) / 2, -LARGEST_SHIFT, LARGEST_SHIFT))
     half_width = float(np.clip((right - left) / 2, LEAST_HALF_WIDTH, LARGEST_HALF_WIDTH))
-    smooth = _smoothed(path)
+    smooth = _smoothed(path, 6)
     # beyond the corners that were found the path is a guess
     places = np.clip(shift + half_width * np.linspace(-1.0, 1.0, COURSE_POINTS), left, right)
     rows = np.interp(places, offsets, smooth)
@@ -118,7 +118,7 @@ def _corners(offsets: NDArray[np.float64], strength: Plane) -> tuple[float, floa
     """Return the offsets at which the line ends on both sides."""
     core = np.abs(offsets) <= CORE_HALF_WIDTH
     usual = float(np.median(strength[core])) if core.any() else 0.0
-    present = _smoothed(strength) > max(CORNER_SHARE * usual, CORNER_LEAST)
+    present = _smoothed(strength, 3) > max(CORNER_SHARE * usual, CORNER_LEAST)
     ends = (
         [-CORE_HALF_WIDTH, CORE_HALF_WIDTH] if usual > CORNER_LEAST else [-USUAL_HALF_WIDTH, USUAL_HALF_WIDTH]
     )
@@ -135,7 +135,7 @@ def _corners(offsets: NDArray[np.float64], strength: Plane) -> tuple[float, floa
     return ends[0] + CORNER_BLUR, ends[1] - CORNER_BLUR
 
 
-def _smoothed(values: Plane) -> Plane:
-    padded = np.pad(values, 3, mode="edge")
-    taps = np.hanning(9)[1:-1]
+def _smoothed(values: Plane, reach: int) -> Plane:
+    padded = np.pad(values, reach, mode="edge")
+    taps = np.hanning(2 * reach + 3)[1:-1]
     return np.convolve(padded, taps / taps.sum(), mode="valid").astype(np.float32)

@@ -1,4 +1,5 @@
-"""Choosing the neutral frame of a driving clip: mouth closed, eyes open, facing the camera, hardly moving.
+"""Choosing the neutral frame of a driving clip: mouth closed, eyes open, facing the camera, hardly moving,
+and in the pose that the clip mostly shows, so that the other frames can be registered to it.
 
 Each candidate is measured in its own face frame, the measures are compared among the candidates (robust
 z-scores), and the calmest wins; of equals the earliest.
@@ -10,20 +11,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.draft.face_crop import CROP_PX, cut_face
+from engine.draft.face_crop import CROP_PX, cut_face, steady_mask
 from engine.draft.face_features import FaceFeatures, PixelBox
 from engine.draft.face_frame import BOX_SHARE, LEFT_EYE, MOUTH, RIGHT_EYE, pose_of
 from engine.media.opencv import cv2
 
 MOUTH_WEIGHT, EYES_WEIGHT, FRONTAL_WEIGHT, MOTION_WEIGHT = 1.6, 0.6, 1.2, 0.5
+USUAL_WEIGHT = 1.4
 EYES_MISSED = 4.0
+THUMBNAIL_PX = 48
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Calmness:
     """Measures of one candidate. `mouth`: how much dark or bright there is between the lips; `eyes`:
     contrast in the eye openings; `turn`: how far the nose side of the face is from symmetric; `motion`:
-    change to the next frame.
+    change to the next frame; `face` [pixels]: the face without its mouth, small, of mean 0 and length 1.
     """
 
     mouth: float
@@ -31,6 +34,7 @@ class Calmness:
     turn: float
     motion: float
     eyes_found: bool
+    face: NDArray[np.float32]
 
 
 def measure_calmness(
@@ -51,6 +55,7 @@ def measure_calmness(
         turn=turn + _asymmetry(face) / level,
         motion=float(np.abs(face - later).mean()) / level,
         eyes_found=features.eyes_found,
+        face=_thumbnail(face),
     )
 
 
@@ -74,6 +79,21 @@ def _asymmetry(face: NDArray[np.float32]) -> float:
     return float(np.abs(middle - middle[:, ::-1]).mean()) * 0.5
 
 
+def _thumbnail(face: NDArray[np.float32]) -> NDArray[np.float32]:
+    size = (THUMBNAIL_PX, THUMBNAIL_PX)
+    small = np.asarray(cv2.resize(face, size, interpolation=cv2.INTER_AREA), np.float32)
+    pixels = small[steady_mask(THUMBNAIL_PX) > 0]
+    pixels = pixels - pixels.mean()
+    return np.asarray(pixels / (np.linalg.norm(pixels) + 1e-6), np.float32)
+
+
+def _usualness(faces: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+    """Return how like the others each face is: the mean of its correlations, those below 0 as 0."""
+    stack = np.stack(faces).astype(np.float64)
+    alike = np.clip(stack @ stack.T, 0.0, 1.0)
+    return np.asarray((alike.sum(axis=1) - 1.0) / max(len(faces) - 1, 1), np.float64)
+
+
 def calmest(candidates: Sequence[Calmness]) -> int:
     """Return the index of the calmest candidate."""
     unrest = (
@@ -81,6 +101,7 @@ def calmest(candidates: Sequence[Calmness]) -> int:
         - EYES_WEIGHT * _score([one.eyes for one in candidates])
         + FRONTAL_WEIGHT * _score([one.turn for one in candidates])
         + MOTION_WEIGHT * _score([one.motion for one in candidates])
+        - USUAL_WEIGHT * _score(_usualness([one.face for one in candidates]).tolist())
         + EYES_MISSED * np.array([not one.eyes_found for one in candidates])
         + 0.02 * np.arange(len(candidates))
     )

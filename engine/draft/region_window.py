@@ -11,7 +11,7 @@ from engine.protocol.regions import RegionShape
 Plane = NDArray[np.float32]
 
 WINDOW_GROWTH = 0.75
-HEAD_FULL, HEAD_GONE = 1.25, 1.0 + 2 * WINDOW_GROWTH
+WINDOW_END = 1.0 + 2 * WINDOW_GROWTH
 BORDER_SHARE = 0.4
 LEAST_FEATHER, LARGEST_FEATHER = 0.10, 0.55
 KEEP_OFF_FROM, KEEP_OFF_TO = 0.85, 1.5
@@ -35,7 +35,7 @@ class RegionWindow:
             self.box.y + self.box.height + along,
         )
 
-    def _half_widths(self, x: Plane, y: Plane) -> tuple[Plane, Plane]:
+    def half_widths(self, x: Plane, y: Plane) -> tuple[Plane, Plane]:
         """Return the distance from the middle in half widths and half heights of the box."""
         across = (x - (self.box.x + self.box.width / 2)) / (self.box.width / 2)
         along = (y - (self.box.y + self.box.height / 2)) / (self.box.height / 2)
@@ -43,7 +43,7 @@ class RegionWindow:
 
     def face_weight(self, x: Plane, y: Plane) -> Plane:
         """Return 1 inside the region, falling to 0 over its feather outside its outline."""
-        across, along = self._half_widths(x, y)
+        across, along = self.half_widths(x, y)
         if self.shape is RegionShape.ELLIPSE:
             distance = np.sqrt(across**2 + along**2) - 1.0
         else:
@@ -51,14 +51,12 @@ class RegionWindow:
         shorter = min(self.box.width, self.box.height)
         feather = min(max(self.feather, LEAST_FEATHER), LARGEST_FEATHER)
         reach = 2 * feather * shorter / max(self.box.width, self.box.height)
-        return _falling(distance, -0.1 * (self.shape is RegionShape.ELLIPSE), reach + 0.12)
+        return falling(distance, -0.1 * (self.shape is RegionShape.ELLIPSE), reach + 0.12)
 
-    def head_weight(self, x: Plane, y: Plane) -> Plane:
-        """Return 1 on the head, falling softly to 0 at the border of the grown window."""
-        across, along = self._half_widths(x, y)
-        distance = (np.abs(across) ** 2.6 + np.abs(along * 0.96) ** 2.6) ** (1 / 2.6)
-        border = np.maximum(np.abs(across), np.abs(along))
-        return _falling(distance, HEAD_FULL, HEAD_GONE) * _falling(border, HEAD_GONE - 0.25, HEAD_GONE)
+    def window_fade(self, x: Plane, y: Plane) -> Plane:
+        """Return 1 inside the grown window, falling softly to 0 at its border."""
+        across, along = self.half_widths(x, y)
+        return falling(np.maximum(np.abs(across), np.abs(along)), WINDOW_END - 0.6, WINDOW_END)
 
     def border_fade(self, x: Plane, y: Plane, limits: PixelBox) -> tuple[Plane, Plane]:
         """Return for both directions 0 at the plate's border (`limits`) and 1 well inside: nothing is
@@ -68,12 +66,12 @@ class RegionWindow:
         right, bottom = limits.x + limits.width - 1.0, limits.y + limits.height - 1.0
         near_x = np.minimum(x - limits.x, right - x) / across
         near_y = np.minimum(y - limits.y, bottom - y) / along
-        return 1.0 - _falling(near_x, 0.0, 1.0), 1.0 - _falling(near_y, 0.0, 1.0)
+        return 1.0 - falling(near_x, 0.0, 1.0), 1.0 - falling(near_y, 0.0, 1.0)
 
     def keep_off_weight(self, x: Plane, y: Plane) -> Plane:
         """Return 0 on this face and 1 away from it: what another character's motion is multiplied by."""
-        across, along = self._half_widths(x, y)
-        return 1.0 - _falling(np.sqrt(across**2 + along**2), KEEP_OFF_FROM, KEEP_OFF_TO)
+        across, along = self.half_widths(x, y)
+        return 1.0 - falling(np.sqrt(across**2 + along**2), KEEP_OFF_FROM, KEEP_OFF_TO)
 
     def is_on(self, other: "RegionWindow") -> bool:
         """Return whether this region's middle lies in the other region's box."""
@@ -82,7 +80,7 @@ class RegionWindow:
         return inside_x and other.box.y <= y <= other.box.y + other.box.height
 
 
-def _falling(distance: Plane, start: float, end: float) -> Plane:
+def falling(distance: Plane, start: float, end: float) -> Plane:
     """Return 1 up to `start` and 0 from `end` on, with a smooth (fifth-order) way between."""
     share = np.clip((end - distance) / (end - start), 0.0, 1.0)
     return np.asarray(share**3 * (share * (6.0 * share - 15.0) + 10.0), np.float32)

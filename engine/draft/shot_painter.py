@@ -149,7 +149,8 @@ def _paint_mouth(
 ) -> None:
     """Paint what is seen between the lips over the drawn window."""
     sample = moving.motion.sample
-    shows_driver = sample is not None and bool(sample.mouth_inside.max() > 0.02)
+    # without eyes it is not sure where the still's mouth is
+    shows_driver = moving.face.is_frontal and sample is not None and bool(sample.mouth_inside.max() > 0.02)
     if not shows_driver and moving.motion.pose.opening < 0.01:
         return
     at = field.driver_at

@@ -134,13 +134,17 @@ def test_a_seed_repeats_and_another_differs(shoot, character, speak):
     assert not np.array_equal(pictures[0], pictures[2])
 
 
-def test_two_characters_move_independently(shoot, character, drive, speak, plate):
+def test_two_characters_move_independently(shoot, character, drive, plate, tmp_path):
+    grain = np.random.default_rng(3).integers(0, 40, plate.shape, np.uint8)
+    plate = cv2.subtract(plate, grain)
+    path = tmp_path / "grainy.png"
+    path.write_bytes(cv2.imencode(".png", plate)[1].tobytes())
     left = RegionBox(x=0.05, y=0.3, width=0.12, height=0.21)
     right = RegionBox(x=0.8, y=0.3, width=0.12, height=0.21)
     ada, ben = character("Ada", left, driving=[drive()]), character("Ben", right, driving=[drive()], head=0.5)
 
-    both = shoot(ada, ben).picture(14)
-    alone = shoot(ada).picture(14)
+    both = shoot(ada, ben, still=path).picture(14)
+    alone = shoot(ada, still=path).picture(14)
 
     assert np.array_equal(both[:, :320], alone[:, :320])
     assert np.array_equal(alone[:, 320:], plate[:, 320:])

@@ -8,7 +8,7 @@ import pytest
 from engine.draft.clip_motion import ClipMotion
 from engine.draft.driving_motion import DrivingMotion
 from engine.draft.idle_motion import IdleMotion
-from engine.draft.motion_smoothing import bridge, lost_spans, smooth_over_time
+from engine.draft.motion_smoothing import bridge, lost_spans, rested, smooth_over_time
 from engine.draft.mouth_seam import MouthSeam
 from engine.draft.procedural_face import lid_field
 from engine.draft.speech_envelope import SAMPLE_RATE, STEPS_PER_S, speech_envelope
@@ -171,3 +171,13 @@ def test_smoothing_keeps_straight_motion_and_calms_noise():
 
     assert np.abs(smooth - line)[4:-4].max() < 1e-4
     assert calmed.std() < 0.7 * noise.std()
+
+
+def test_an_expression_rests_where_the_face_is_lost_for_long():
+    seconds = np.arange(40) / 20
+
+    rest = rested(seconds, np.array([0, 1, 2, 20, 21]))
+
+    assert rest[[0, 2, 4, 20, 23]].min() > 0.95
+    assert rest[32:].max() == 0.0
+    assert np.abs(np.diff(rest)).max() < 0.3

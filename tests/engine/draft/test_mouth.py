@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from engine.benchmark.drawn_face import draw_face
+from engine.draft.face_features import PixelBox, find_features
 from engine.draft.mouth_opening import opening_of
 from engine.draft.mouth_paint import MouthColours, between_lips, gap_paint
 from engine.draft.mouth_seam import MouthSeam
@@ -140,3 +142,14 @@ def test_lips_that_hardly_part_show_no_teeth():
 
     assert paint.cover.max() > 0.3
     assert paint.colour[paint.cover > 0.3].max() < 80.0
+
+
+def test_the_shadow_under_the_lower_lip_is_not_taken_for_the_mouth():
+    face = draw_face()
+    box = PixelBox(x=132.0, y=110.0, width=248.0, height=292.0)
+    shaded = face.copy()
+    cv2.ellipse(shaded, (256, 366), (34, 4), 0, 0, 360, (44, 38, 70), -1, cv2.LINE_AA)
+
+    plain, with_shadow = (find_features(picture, box).mouth[1] for picture in (face, shaded))
+
+    assert with_shadow == pytest.approx(plain, abs=0.03)
