@@ -1,5 +1,6 @@
 """Watching jobs from the command line until they end, with progress bars when a person looks."""
 
+import sys
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 
@@ -8,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from engine.client import EngineClient
 from engine.protocol.jobs import FINISHED_STATES, JobState, JobView
-from engine.protocol.messages import GetJob, JobChanged, JobRemoved
+from engine.protocol.messages import GetJob, GetStatus, JobChanged, JobRemoved
 
 
 class JobBars:
@@ -55,6 +56,7 @@ async def watch_jobs(client: EngineClient, jobs: Iterable[JobView], bars: JobBar
     latest = {job.job_id: job for job in jobs}
     for job_id in latest:
         latest[job_id] = await client.send(GetJob(job_id=job_id))
+    await _tell_if_paused(client)
     waiting = {job_id for job_id, job in latest.items() if job.state not in FINISHED_STATES}
     with bars.shown():
         for job in latest.values():
@@ -71,3 +73,10 @@ async def watch_jobs(client: EngineClient, jobs: Iterable[JobView], bars: JobBar
                 if not waiting:
                     break
     return tuple(latest.values())
+
+
+async def _tell_if_paused(client: EngineClient) -> None:
+    """Waiting for a queue that stands still needs a word, or it looks like a render that hangs."""
+    queue = (await client.send(GetStatus())).queue
+    if queue.paused:
+        sys.stderr.write("The queue is paused. Go on with: masque queue resume\n")

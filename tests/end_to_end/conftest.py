@@ -1,6 +1,7 @@
 """A shot built through the command line, as a user builds it, with real sample media."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -34,10 +35,26 @@ def shot_template(samples, tmp_path_factory):
     run_masque("scene", "add", project, samples / "duet.png", "--name", "Duet")
     run_masque("character", "add", project, "Duet", "Ada", "--face", 1)
     run_masque("character", "add", project, "Duet", "Bruno", "--face", 2)
-    run_masque("drive", project, "Duet", "Ada", samples / "driver_smile.mp4", "--out", 2)
+    run_masque("drive", project, "Duet", "Ada", samples / "driver_smile.mp4", "--out", 1.5)
     run_masque("voice", project, "Duet", "Bruno", samples / "voice.wav", "--out", 2)
     run_masque("curve", project, "Duet", "Ada", "mouth", "0:0.5", "40:1.3:bezier")
     return project.parent
+
+
+@pytest.fixture(scope="session")
+def shared_home(tmp_path_factory):
+    """One engine for all shots, so that a clip is analysed once; it is stopped at the end."""
+    home = tmp_path_factory.mktemp("engine")
+    yield home
+    environment = {**os.environ, "MASQUE_HOME": str(home)}
+    command = [sys.executable, "-m", "desktop", "engine", "stop"]
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT, env=environment)
+
+
+@pytest.fixture
+def engine(shared_home, monkeypatch):
+    """Let a test use that engine."""
+    monkeypatch.setenv("MASQUE_HOME", str(shared_home))
 
 
 @pytest.fixture
