@@ -60,8 +60,8 @@ def run_draft_benchmark(
             clip = work / "driver.mkv"
             performance = drawn_performance(DRAWN_CLIP_FRAMES, DRAWN_CLIP_RATE)
             write_drawn_clip(clip, performance, DRAWN_CLIP_RATE)
-        analysed, analysis_s = _timed_analysis(clip)
         request = _request(still, clip, (width, height), frame_count, work)
+        analysed, analysis_s = _timed_analysis(clip)
         shot = DraftShot.prepare(request, cache_directory=work / "cache")
         shot.picture(0)
         started = time.perf_counter()

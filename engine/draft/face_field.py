@@ -60,6 +60,15 @@ class FaceField:
     jaw_at: Field
     from_at: Field
 
+    def cut(self, nodes: tuple[slice, slice]) -> "FaceField":
+        """Return the field at some of its nodes."""
+        return FaceField(
+            moved=self.moved[nodes],
+            driver_at=self.driver_at[nodes],
+            jaw_at=self.jaw_at[nodes],
+            from_at=self.from_at[nodes],
+        )
+
 
 def head_limited(head: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return head numbers [4] with roll, scale and travel kept softly within what the still can bear."""

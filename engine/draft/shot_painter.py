@@ -16,6 +16,8 @@ from engine.media.opencv import cv2
 Picture = NDArray[np.uint8]
 MOST_NODES = 128
 SHARP_GROWTH = 0.08
+LEAST_MOVE_PX = 1e-4
+LEAST_OPENING = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,18 @@ class _Rectangle:
             top=min(self.top, other.top),
             right=max(self.right, other.right),
             bottom=max(self.bottom, other.bottom),
+        )
+
+    def narrowed(self, nodes: tuple[slice, slice], step: int) -> "_Rectangle":
+        """Return the part between some nodes (rows, columns) of a grid that starts at this rectangle's
+        corner.
+        """
+        rows, columns = nodes
+        return _Rectangle(
+            left=self.left + columns.start * step,
+            top=self.top + rows.start * step,
+            right=min(self.right, self.left + (columns.stop - 1) * step),
+            bottom=min(self.bottom, self.top + (rows.stop - 1) * step),
         )
 
 
@@ -110,15 +124,26 @@ def _paint_group(
     fields = [face_field(x, y, moving.face, moving.motion) for moving in group]
     moved = sum((field.moved for field in fields), np.zeros((*x.shape, 2), np.float32))
     moved = without_folds((moved / step).astype(np.float32)) * step
+    mouths = [_mouth_nodes(moving, field) for moving, field in zip(group, fields, strict=True)]
+    live = np.logical_or.reduce([np.abs(moved).max(axis=-1) > LEAST_MOVE_PX, *mouths])
+    if not live.any():
+        return
+    nodes = _around(live)
+    # most heads hardly move: what is drawn again is what does, to the pixel
+    moved, mouths = moved[nodes], [mouth[nodes] for mouth in mouths]
+    fields = [field.cut(nodes) for field in fields]
+    rectangle = rectangle.narrowed(nodes, step)
+    width, height = rectangle.right - rectangle.left, rectangle.bottom - rectangle.top
     fine = _enlarged(moved, step, width, height)
     across = np.add(fine[..., 0], np.arange(rectangle.left, rectangle.right), dtype=np.float32)
     along = np.add(fine[..., 1], np.arange(rectangle.top, rectangle.bottom)[:, None], dtype=np.float32)
     drawn = np.asarray(
         cv2.remap(plate, across, along, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8
     )
-    for moving, field in zip(group, fields, strict=True):
+    for moving, field, mouth in zip(group, fields, mouths, strict=True):
         _sharpen_face(plate, drawn, rectangle, (across, along), moving)
-        _paint_mouth(drawn, rectangle, step, moving, field)
+        if mouth.any():
+            _paint_mouth(drawn, step, moving, field, _around(mouth))
     picture[rectangle.top : rectangle.bottom, rectangle.left : rectangle.right] = drawn
 
 
@@ -144,36 +169,53 @@ def _sharpen_face(
     )
 
 
-def _paint_mouth(
-    drawn: Picture, rectangle: _Rectangle, step: int, moving: MovingFace, field: FaceField
-) -> None:
-    """Paint what is seen between the lips over the drawn window."""
+def _shows_driver(moving: MovingFace) -> bool:
+    """Return whether the driver's mouth is seen; without eyes it is not sure where the still's mouth is."""
     sample = moving.motion.sample
-    # without eyes it is not sure where the still's mouth is
-    shows_driver = moving.face.is_frontal and sample is not None and bool(sample.mouth_inside.max() > 0.02)
-    if not shows_driver and moving.motion.pose.opening < 0.01:
-        return
-    at = field.driver_at
-    near = (
-        (at[..., 0] > WINDOW[0])
-        & (at[..., 0] < WINDOW[2])
-        & (at[..., 1] > WINDOW[1])
-        & (at[..., 1] < WINDOW[3])
+    return moving.face.is_frontal and sample is not None and bool(sample.mouth_inside.max() > 0.02)
+
+
+def _mouth_nodes(moving: MovingFace, field: FaceField) -> NDArray[np.bool_]:
+    """Return the nodes around which something may be seen between the lips."""
+    near = np.zeros(field.moved.shape[:2], np.bool_)
+    if _shows_driver(moving):
+        x, y = field.driver_at[..., 0], field.driver_at[..., 1]
+        near |= (x > WINDOW[0]) & (x < WINDOW[2]) & (y > WINDOW[1]) & (y < WINDOW[3])
+    if moving.motion.pose.opening >= LEAST_OPENING:
+        x, y = field.jaw_at[..., 0], field.jaw_at[..., 1]
+        gap = gap_at(x, moving.face, moving.motion)
+        height = gap.rise + gap.fall
+        near |= (height > 0.0) & (np.abs(y - gap.seam) < height + 0.02)
+    return near
+
+
+def _around(nodes: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Return the rows and columns that hold all marked nodes and one more on every side."""
+    rows, columns = np.flatnonzero(nodes.any(axis=1)), np.flatnonzero(nodes.any(axis=0))
+    return (
+        slice(max(0, int(rows[0]) - 1), min(nodes.shape[0], int(rows[-1]) + 2)),
+        slice(max(0, int(columns[0]) - 1), min(nodes.shape[1], int(columns[-1]) + 2)),
     )
-    rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
-    if len(rows) == 0:
+
+
+def _paint_mouth(
+    drawn: Picture, step: int, moving: MovingFace, field: FaceField, nodes: tuple[slice, slice]
+) -> None:
+    """Paint what is seen between the lips, around `nodes`, over the drawn window."""
+    sample = moving.motion.sample
+    at = field.driver_at
+    top, bottom = nodes[0].start * step, min((nodes[0].stop - 1) * step, drawn.shape[0])
+    left, right = nodes[1].start * step, min((nodes[1].stop - 1) * step, drawn.shape[1])
+    if bottom <= top or right <= left:
         return
-    top, bottom = int(rows[0]) * step, min(int(rows[-1] + 1) * step, drawn.shape[0])
-    left, right = int(columns[0]) * step, min(int(columns[-1] + 1) * step, drawn.shape[1])
-    nodes = (slice(rows[0], rows[-1] + 2), slice(columns[0], columns[-1] + 2))
     size = (right - left, bottom - top)
     part = drawn[top:bottom, left:right]
     jaw_at = _enlarged(field.jaw_at[nodes], step, *size)
-    if moving.motion.pose.opening >= 0.01:
+    if moving.motion.pose.opening >= LEAST_OPENING:
         gap = gap_at(jaw_at[..., 0], moving.face, moving.motion)
         soft = 1.6 / float(np.hypot(moving.face.pose[0, 1], moving.face.pose[1, 1]))
         part = painted_over(part, gap_paint(jaw_at[..., 1], gap, moving.face.colours, max(soft, 0.005)))
-    if shows_driver and sample is not None:
+    if _shows_driver(moving) and sample is not None:
         at = _enlarged(at[nodes], step, *size)
         paint = driver_paint(at[..., 0], at[..., 1], sample, moving.motion.gains.mouth, moving.face.colours)
         lips = between_lips(_enlarged(field.from_at[nodes], step, *size), moving.face.seam)
