@@ -19,7 +19,7 @@ from engine.protocol.errors import ErrorCode, UserError
 Picture = NDArray[np.uint8]
 
 MOST_LOOKS = 7
-LOOK_SIDE_PX = 448
+LOOK_SIDE_PX = 320
 CANDIDATES = 12
 LARGEST_FACE_PX = 240.0
 
