@@ -22,7 +22,7 @@ from engine.media.video_reader import VideoReader
 
 REVERSE_CHUNK = 120
 LIKENESS_FULL, LIKENESS_NOTHING = 0.65, 0.30
-MOUTH_FULL, MOUTH_NOTHING = 0.62, 0.45
+MOUTH_FULL, MOUTH_NOTHING = 0.52, 0.40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

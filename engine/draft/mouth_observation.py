@@ -18,7 +18,7 @@ from engine.media.opencv import cv2
 WINDOW = (0.5 - 0.17, MOUTH[1] - 0.10, 0.5 + 0.17, MOUTH[1] + 0.17)
 LEFT_PX, TOP_PX, RIGHT_PX, BOTTOM_PX = (round(edge * CROP_PX) for edge in WINDOW)
 REDDEST_TEETH = 1.45
-TRUSTED_TO, TRUSTED_SPAN = 16.0, 5.0
+TRUSTED_TO, TRUSTED_SPAN = 18.0, 5.0
 MANY_TEETH, SOME_TEETH, WIDE_OPEN = 0.7, 0.4, 0.22
 
 Plane = NDArray[np.float32]

@@ -29,7 +29,7 @@ LARGEST_MATCH = 1.9
 TINT_SHARE = 0.75
 TEETH_LIFT = 0.12
 DRIVER_DARK = 1.6
-SEAM_REACH, SEAM_SOFT = 0.0075, 0.006
+SEAM_REACH, STRETCHED_REACH, SEAM_SOFT = 0.0075, 0.02, 0.006
 CORNER_START, CORNER_END = 0.5, 0.95
 
 
@@ -115,14 +115,19 @@ def driver_paint(
     )
 
 
-def between_lips(from_at: Plane, seam: MouthSeam) -> Plane:
+def between_lips(from_at: Plane, seam: MouthSeam, pixel: float) -> Plane:
     """Return how far points are between the still's lips, from 0 to 1, by where in the still's face frame
     they come from [h, w, 2]: parted lips stretch a thin lens along `seam`; nothing else is ever inside.
+    Where a thin line is stretched much it may be beside the seam. `pixel` is a pixel's height in the face
+    frame.
     """
     across = np.abs(seam.across(from_at[..., 0]))
     lens = np.sqrt(np.clip(1.0 - (across / CORNER_END) ** 2, 0.0, 1.0))
     distance = np.abs(from_at[..., 1] - seam.height(from_at[..., 0]))
-    cover = np.clip((SEAM_REACH * lens - distance) / SEAM_SOFT + 0.5, 0.0, 1.0)
+    source = cv2.GaussianBlur(from_at[..., 1], (0, 0), 1.5)
+    steps = np.gradient(source, axis=0) / pixel if len(source) > 1 else np.ones_like(source)
+    reach = SEAM_REACH + STRETCHED_REACH * np.clip((0.5 - steps) / 0.3, 0.0, 1.0)
+    cover = np.clip((reach * lens - distance) / SEAM_SOFT + 0.5, 0.0, 1.0)
     taper = np.clip((CORNER_END - across) / (CORNER_END - CORNER_START), 0.0, 1.0)
     return np.asarray(cover * taper * taper * (3.0 - 2.0 * taper), np.float32)
 

@@ -218,7 +218,8 @@ def _paint_mouth(
     if _shows_driver(moving) and sample is not None:
         at = _enlarged(at[nodes], step, *size)
         paint = driver_paint(at[..., 0], at[..., 1], sample, moving.motion.gains.mouth, moving.face.colours)
-        lips = between_lips(_enlarged(field.from_at[nodes], step, *size), moving.face.seam)
+        pixel = 1.0 / float(np.hypot(moving.face.pose[0, 1], moving.face.pose[1, 1]))
+        lips = between_lips(_enlarged(field.from_at[nodes], step, *size), moving.face.seam, pixel)
         part = painted_over(part, MouthPaint(colour=paint.colour, cover=paint.cover * lips))
     drawn[top:bottom, left:right] = part
 

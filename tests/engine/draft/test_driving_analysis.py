@@ -172,17 +172,26 @@ def test_an_analysis_is_made_once(media, tmp_path):
     assert again.lost_s == first.lost_s
 
 
+@pytest.fixture(scope="module")
+def one_frame(media, tmp_path_factory):
+    """A part of one frame, and a cache that holds it."""
+    part = part_of(media / "calm.mkv", end_s=Fraction(1, 20))
+    cache = tmp_path_factory.mktemp("kept")
+    cached_analysis(part, cache, lambda _share: None, lambda: None)
+    return part, cache
+
+
 @pytest.mark.parametrize("damage", [b"", b"not an archive", b"PK\x03\x04 cut short"])
-def test_a_damaged_cache_file_is_made_again(media, tmp_path, damage):
-    part = part_of(media / "calm.mkv", end_s=Fraction(1, 10))
-    cached_analysis(part, tmp_path, lambda _share: None, lambda: None)
-    (file,) = tmp_path.glob("*.npz")
-    whole = file.read_bytes()
+def test_a_damaged_cache_file_is_made_again(one_frame, tmp_path, damage):
+    part, cache = one_frame
+    (kept,) = cache.glob("*.npz")
+    whole = kept.read_bytes()
+    file = tmp_path / kept.name
     file.write_bytes(damage or whole[: len(whole) // 2])
 
     motion = cached_analysis(part, tmp_path, lambda _share: None, lambda: None)
 
-    assert len(motion.times_s) == 2
+    assert len(motion.times_s) == 1
     assert file.stat().st_size > len(whole) // 2
 
 

@@ -91,13 +91,25 @@ def test_an_opening_includes_what_is_joined_to_the_evidence_only():
 
 def test_nothing_is_painted_beyond_the_lips():
     y, x = np.mgrid[0:200, 0:200].astype(np.float32) / 200
-    cover = between_lips(np.stack([x, y], axis=-1), SEAM)
+    cover = between_lips(np.stack([x, y], axis=-1), SEAM, 1 / 200)
     height = float(SEAM.height(np.array([0.5], np.float32))[0])
 
     assert cover[:, 100].max() > 0.95
     assert cover[np.abs(y - height) > 0.02].max() == 0.0
     assert cover[np.abs(x - 0.5) > 0.09].max() == 0.0
     assert cover.max(axis=0)[np.abs(x[0] - 0.5) > 0.08].max() < 0.15
+
+
+def test_lips_that_part_beside_the_line_are_filled_all_the_same():
+    y, x = np.mgrid[0:200, 0:200].astype(np.float32) / 200
+    height = float(SEAM.height(np.array([0.5], np.float32))[0])
+    beside = np.clip(y - 0.06, height + 0.012, None)
+    parted = np.where(y < height + 0.012, y, beside).astype(np.float32)
+    middle = between_lips(np.stack([x, parted], axis=-1), SEAM, 1 / 200)[:, 100]
+    opening = (y[:, 0] > height + 0.025) & (y[:, 0] < height + 0.06)
+
+    assert middle[opening].min() > 0.9
+    assert middle[np.abs(y[:, 0] - height) > 0.1].max() == 0.0
 
 
 def spoken(opening, x=None):
