@@ -290,6 +290,11 @@ class ProjectChange:
         with self._edit() as connection:
             take_rows.finish_take(connection, take_id, outcome, files)
 
+    def requeue_take(self, take_id: str) -> None:
+        """Let a take wait for its render again, as after a retry."""
+        with self._edit() as connection:
+            take_rows.requeue_take(connection, take_id)
+
     def rate_take(self, take_id: str, rating: int) -> None:
         """Give a take 0 (not rated) to 5 stars."""
         with self._edit() as connection:

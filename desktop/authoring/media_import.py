@@ -6,7 +6,7 @@ quick part (`adopt_media`) runs inside the caller's change, so that one edit of 
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,9 +35,16 @@ class PreparedMedia:
 
 
 def prepare_media(
-    path: Path, *, project_folder: Path, media_folder: Path, by_reference: bool = False
+    path: Path,
+    *,
+    project_folder: Path,
+    media_folder: Path,
+    by_reference: bool = False,
+    known: Mapping[str, Path] | None = None,
 ) -> PreparedMedia:
     """Probe and hash a media file and, unless `by_reference`, copy it into the media folder.
+
+    `known` are the project's files by content hash: content that is there already is not copied again.
 
     Raises UserError for a file that is missing, unreadable or no media, and when the copy cannot be written.
     """
@@ -47,9 +54,11 @@ def prepare_media(
     if kind is MediaKind.IMAGE:
         read_still(source)
     content_hash = hash_file(source)
-    target = source if by_reference or _is_inside(source, project_folder) else media_folder / source.name
-    if target != source:
-        target = _copy_into(source, target, content_hash)
+    target = (known or {}).get(content_hash, source)
+    if not _is_same_size(target, source):
+        target = source
+    if target == source and not by_reference and not _is_inside(source, project_folder):
+        target = _copy_into(source, media_folder / source.name, content_hash)
     return PreparedMedia(
         kind=kind,
         name=source.name,
@@ -64,8 +73,17 @@ def prepare_media(
 def prepare_media_for(store: ProjectStore, path: Path, *, by_reference: bool = False) -> PreparedMedia:
     """Prepare a media file for an open project."""
     return prepare_media(
-        path, project_folder=store.folder, media_folder=store.media_folder, by_reference=by_reference
+        path,
+        project_folder=store.folder,
+        media_folder=store.media_folder,
+        by_reference=by_reference,
+        known=known_files(store),
     )
+
+
+def known_files(store: ProjectStore) -> dict[str, Path]:
+    """Return the project's media files by content hash."""
+    return {asset.content_hash: store.asset_path(asset) for asset in store.assets()}
 
 
 def adopt_media(store: ProjectStore, change: ProjectChange, prepared: PreparedMedia) -> str:
@@ -80,7 +98,8 @@ def adopt_media(store: ProjectStore, change: ProjectChange, prepared: PreparedMe
             content_hash=prepared.content_hash,
             probe=prepared.probe,
         )
-    if known.missing or not store.asset_path(known).exists():
+    path = store.asset_path(known)
+    if known.missing or not path.exists() or path.stat().st_size != known.size_bytes:
         change.update_asset(known.id, relative_path=prepared.relative_path, missing=False)
     return known.id
 
@@ -118,6 +137,18 @@ def check_media(store: ProjectStore) -> tuple[MediaAssetRecord, ...]:
 def relink_media(store: ProjectStore, folder: Path) -> tuple[MediaAssetRecord, ...]:
     """Find missing media by content anywhere below `folder` and return the assets that were found.
 
+    Raises UserError when `folder` is not a folder.
+    """
+    found = find_missing(check_media(store), folder)
+    if found:
+        with store.change("Relink media") as change:
+            adopt_found(store, change, found)
+    return tuple(asset for asset in store.assets() if asset.id in found)
+
+
+def find_missing(assets: Sequence[MediaAssetRecord], folder: Path) -> dict[str, Path]:
+    """Return the files below `folder` that hold the content of these assets, by asset id. Needs no project.
+
     Only files of the right size are hashed. Raises UserError when `folder` is not a folder.
     """
     folder = folder.expanduser().absolute()
@@ -127,22 +158,24 @@ def relink_media(store: ProjectStore, folder: Path) -> tuple[MediaAssetRecord, .
             next_step="Name the folder the media was moved to.",
             code=ErrorCode.FILE_MISSING,
         )
-    wanted = {asset.content_hash: asset for asset in check_media(store)}
-    sizes = {asset.size_bytes for asset in wanted.values()}
+    wanted = {asset.content_hash: asset.id for asset in assets}
+    sizes = {asset.size_bytes for asset in assets}
     found: dict[str, Path] = {}
     for candidate in _files_below(folder):
         if len(found) == len(wanted):
             break
         if candidate.stat().st_size in sizes:
-            content_hash = hash_file(candidate)
-            if content_hash in wanted:
-                found.setdefault(wanted[content_hash].id, candidate)
-    if found:
-        with store.change("Relink media") as change:
-            for asset_id, path in found.items():
-                relative = relative_to_project(path, store.folder)
-                change.update_asset(asset_id, relative_path=relative, missing=False)
-    return tuple(asset for asset in store.assets() if asset.id in found)
+            asset_id = wanted.get(hash_file(candidate))
+            if asset_id is not None:
+                found.setdefault(asset_id, candidate)
+    return found
+
+
+def adopt_found(store: ProjectStore, change: ProjectChange, found: Mapping[str, Path]) -> None:
+    """Let assets point to where their files were found."""
+    for asset_id, path in found.items():
+        relative = relative_to_project(path, store.folder)
+        change.update_asset(asset_id, relative_path=relative, missing=False)
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
@@ -151,6 +184,10 @@ def _files_below(folder: Path) -> Iterator[Path]:
             path = Path(parent) / name
             if path.is_file():
                 yield path
+
+
+def _is_same_size(path: Path, other: Path) -> bool:
+    return path.is_file() and path.stat().st_size == other.stat().st_size
 
 
 def _is_inside(path: Path, folder: Path) -> bool:

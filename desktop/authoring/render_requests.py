@@ -7,6 +7,7 @@ from pathlib import Path
 
 from desktop.authoring.engine_inputs import character_input, plate_input
 from desktop.authoring.scenes import scene_length_frames
+from desktop.interchange.file_names import shot_stem
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.render_request import RendererName, RenderRequest
 from projects_db.project_store import ProjectStore
@@ -81,22 +82,12 @@ def _free_output(
     """Return a folder for the take that no other take has, and the stem of its files."""
     parent = (settings.output_directory or store.renders_folder).expanduser().absolute()
     taken = {(store.folder / take.directory).resolve() for take in store.takes()}
-    wanted = stem = file_stem(store.project().name, scene.name, take_number)
+    wanted = stem = shot_stem(store.project().name, scene.name, take_number)
     number = 2
     while (parent / stem).exists() or (parent / stem).resolve() in taken:
         stem = f"{wanted}-{number}"
         number += 1
     return parent / stem, stem
-
-
-def file_stem(project_name: str, scene_name: str, take_number: int) -> str:
-    """Return the name a take's files begin with, safe on every file system."""
-    return f"{file_word(project_name)}_{file_word(scene_name)}_take{take_number:02d}"
-
-
-def file_word(name: str) -> str:
-    """Return a name as part of a file name: letters, digits, dots and dashes, at most 60 characters."""
-    return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:60] or "untitled"
 
 
 def parse_size(text: str) -> tuple[int, int]:

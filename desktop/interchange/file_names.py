@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-LONGEST_WORD = 60
+LONGEST_WORD_BYTES = 60
 _NOT_IN_NAMES = re.compile(r"[^\w-]+")
 
 
@@ -14,9 +14,10 @@ def shot_stem(project_name: str, scene_name: str, take_number: int) -> str:
 
 
 def name_word(text: str) -> str:
-    """Return `text` as part of a file name: letters of any script, digits, dashes; at most 60 characters."""
+    """Return `text` as part of a file name: letters of any script, digits, dashes; at most 60 bytes of UTF-8."""
     composed = unicodedata.normalize("NFC", text)
-    return _NOT_IN_NAMES.sub("-", composed).strip("-_")[:LONGEST_WORD].rstrip("-_") or "untitled"
+    word = _NOT_IN_NAMES.sub("-", composed).strip("-_").encode()[:LONGEST_WORD_BYTES].decode(errors="ignore")
+    return word.rstrip("-_") or "untitled"
 
 
 def free_name(wanted: str, taken: Iterable[str]) -> str:

@@ -96,14 +96,39 @@ def _sync(folder: Path) -> None:
 def _move_out(staging: Path, destination: Path, names: Sequence[str], *, overwrite: bool) -> None:
     if not overwrite:
         require_free(destination, names)
-    for name in names:
-        final = destination / name
-        if final.is_dir() or (staging / name).is_dir():
-            _put_aside(final, staging / f"{PREFIX}{name}")
-        (staging / name).replace(final)
-    sync_to_disk(destination)
+    moved: list[tuple[Path, Path | None]] = []
+    try:
+        for name in names:
+            final = destination / name
+            _refuse_other_kind(final, staging / name)
+            aside = _put_aside(final, staging / f"{PREFIX}{name}")
+            moved.append((final, aside))
+            (staging / name).rename(final)
+        sync_to_disk(destination)
+    except BaseException:
+        _move_back(moved, staging)
+        raise
 
 
-def _put_aside(final: Path, aside: Path) -> None:
-    if final.exists():
-        final.rename(aside)
+def _refuse_other_kind(final: Path, new: Path) -> None:
+    if final.exists() and final.is_dir() != new.is_dir():
+        raise UserError(
+            f"{final.name} in {final.parent} is a {'folder' if final.is_dir() else 'file'} of another kind.",
+            next_step="Move it away, or choose another folder for the export.",
+            code=ErrorCode.FILE_EXISTS,
+        )
+
+
+def _put_aside(final: Path, aside: Path) -> Path | None:
+    """Keep what is replaced until the whole export is in its place."""
+    if not final.exists():
+        return None
+    return final.rename(aside)
+
+
+def _move_back(moved: Sequence[tuple[Path, Path | None]], staging: Path) -> None:
+    for final, aside in reversed(moved):
+        if final.exists() and not (staging / final.name).exists():
+            final.rename(staging / final.name)
+        if aside is not None:
+            aside.rename(final)

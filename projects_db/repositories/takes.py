@@ -81,6 +81,14 @@ def finish_take(
         connection.execute(insert(TakeFile), rows)
 
 
+def requeue_take(connection: Connection, take_id: str) -> None:
+    """Let a take wait for its render again: what a former render left of result, error and files goes."""
+    get_row(connection, Take, take_id, "take")
+    waiting = {"status": TakeStatus.QUEUED, "result": None, "error": None, "finished_at": None}
+    update_row(connection, Take, take_id, waiting)
+    connection.execute(delete(TakeFile).where(TakeFile.take_id == take_id))
+
+
 def rate_take(connection: Connection, take_id: str, rating: int) -> None:
     """Give a take 0 (not rated) to 5 stars."""
     check_integer(rating, "A rating", highest=5)
