@@ -134,7 +134,7 @@ def _newer(path: Path, revision: str) -> ProjectError:
 def _with_newest_version(path: Path, error: ProjectError) -> ProjectError:
     version = backup.newest_good_version(path)
     if version is not None:
-        next_step = f"Restore {_described(version)}; the damaged file is kept beside it."
+        next_step = f"Recover {_described(version)}; the damaged file is kept beside it."
     elif error.code == "project_damaged":
         next_step = "It has no saved version: check that it is a Masque project, or copy it from a backup."
     else:

@@ -106,20 +106,14 @@ def add_driving_clip(
         raise UserError(
             "Faces are counted from 1, the one farthest left.", next_step="Choose face 1 or higher."
         )
-    length = placement.length_frames
-    if length is None:
-        length = natural_length_frames(out_s - in_s, placement.speed, frame_rate)
-        if placement.loop_mode is not LoopMode.ONCE:
-            length = max(length, fill_to_frame - placement.start_frame)
-    if length < 1:
-        raise UserError("A clip is at least one frame long.", next_step="Give a length of 1 frame or more.")
+    natural = natural_length_frames(out_s - in_s, placement.speed, frame_rate)
     return change.add_driving_clip(
         character_id=character_id,
         asset_id=media.asset_id,
         source_in_s=in_s,
         source_out_s=out_s,
         start_frame=placement.start_frame,
-        length_frames=length,
+        length_frames=_length_frames(placement, natural, fill_to_frame),
         speed=placement.speed,
         loop_mode=placement.loop_mode,
         face_index=placement.face_number - 1,
@@ -168,6 +162,16 @@ def trimmed(media: PlacedMedia, trim: Trim) -> tuple[Fraction, Fraction]:
             next_step=f"{length}: choose an earlier one.",
         )
     return in_s, min(out_s, media.duration_s)
+
+
+def _length_frames(placement: DrivingPlacement, natural: int, fill_to_frame: int) -> int:
+    length = placement.length_frames
+    if length is None:
+        fills = placement.loop_mode is not LoopMode.ONCE
+        length = max(natural, fill_to_frame - placement.start_frame) if fills else natural
+    if length < 1:
+        raise UserError("A clip is at least one frame long.", next_step="Give a length of 1 frame or more.")
+    return length
 
 
 def _require_start(start_frame: int) -> None:

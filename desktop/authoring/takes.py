@@ -1,5 +1,6 @@
 """Takes: queueing renders, and taking the finished ones into the project, whoever was there at the time."""
 
+import logging
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from engine.protocol.render_request import RenderRequest
 from projects_db.project_store import ProjectStore
 from projects_db.records import TakeFileRecord, TakeRecord, TakeStatus
 
+LOG = logging.getLogger(__name__)
 RESULT_NAME = "take.json"
 SUBMIT_GRACE = timedelta(seconds=60)
 STATUS_OF_STATE = {JobState.FAILED: TakeStatus.FAILED, JobState.CANCELLED: TakeStatus.CANCELLED}
@@ -61,10 +63,20 @@ async def queue_take(
     """
     planned = plan_take(store, scene_id, settings)
     try:
-        return await client.send(SubmitJob(request=planned.request))
+        return await submit_take(client, planned)
     except UserError as error:
-        _finish(store, planned.take_id, TakeStatus.FAILED, error=str(error))
+        fail_take(store, planned.take_id, error)
         raise
+
+
+async def submit_take(client: EngineClient, planned: PlannedTake) -> JobView:
+    """Queue the render of a planned take. Raises UserError when the engine refuses it."""
+    return await client.send(SubmitJob(request=planned.request))
+
+
+def fail_take(store: ProjectStore, take_id: str, error: UserError) -> None:
+    """Keep a take as failed, with the reason."""
+    _finish(store, take_id, TakeStatus.FAILED, error=str(error))
 
 
 def reconcile_takes(store: ProjectStore, jobs: Sequence[JobView] | None = None) -> tuple[TakeRecord, ...]:
@@ -95,19 +107,23 @@ async def reconcile_with_engine(store: ProjectStore) -> tuple[TakeRecord, ...]:
 
 def _reconcile(store: ProjectStore, take: TakeRecord, jobs: dict[str, JobView] | None) -> bool:
     directory = take_directory(store, take)
-    result = _result_in(directory, take)
+    job = None if jobs is None else jobs.get(take.id)
+    result = (job.result if job is not None else None) or _result_in(directory, take)
     if result is not None:
         _finish(store, take.id, TakeStatus.DONE, result=result, directory=directory)
         return True
     if jobs is None:
         return False
-    job = jobs.get(take.id)
     if job is None:
         return _lost(store, take)
     status = STATUS_OF_STATE.get(job.state, TakeStatus.QUEUED)
-    if job.state is JobState.DONE or status is take.status:
+    if status is take.status:
         return False
-    _finish(store, take.id, status, error=job.error.sentence() if job.error else None)
+    if status is TakeStatus.QUEUED:
+        with store.change("Render take again") as change:
+            change.requeue_take(take.id)
+    else:
+        _finish(store, take.id, status, error=job.error.sentence() if job.error else None)
     return True
 
 
@@ -130,11 +146,16 @@ def take_request(take: TakeRecord) -> RenderRequest:
 
 
 def _result_in(directory: Path, take: TakeRecord) -> RenderResult | None:
-    file = directory / RESULT_NAME
-    if not file.is_file():
-        return None
-    result = decode_result(file.read_text(encoding="utf-8"))
-    return result if result.take_id == take.id else None
+    """Return the result that lies in the take's folder; a file that cannot be read is none, and is logged."""
+    for file in sorted(directory.glob(f"*{RESULT_NAME}")):
+        try:
+            result = decode_result(file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, UserError) as error:
+            LOG.warning("%s is no result of a render: %s", file, error)
+            continue
+        if result.take_id == take.id:
+            return result
+    return None
 
 
 def _finish(

@@ -1,7 +1,7 @@
 """A job in words."""
 
 from desktop.cli.presenting import shown
-from engine.protocol.jobs import FileRole, JobState, JobView
+from engine.protocol.jobs import EngineStatus, FileRole, JobState, JobView
 
 
 def job_line(job: JobView) -> str:
@@ -15,3 +15,13 @@ def job_line(job: JobView) -> str:
     if job.error is not None:
         return f"{name}: {job.state.value} · {shown(job.error.sentence())}"
     return f"{name}: {job.state.value} · job {job.job_id}"
+
+
+def queue_notes(status: EngineStatus) -> list[str]:
+    """Return what a person must know of the queue: why it stands still, and what the engine has to say."""
+    notes = [f"[yellow]note[/yellow] {shown(status.notice)}"] if status.notice else []
+    if status.queue.needs_answer:
+        notes.append("The engine stopped during a render. Go on with: masque queue resume")
+    elif status.queue.paused:
+        notes.append("The queue is paused. Go on with: masque queue resume")
+    return notes

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from desktop.cli.command_table import COMMANDS, CommandEntry
-from desktop.cli.failures import ExitCode, report_bug, report_user_error
+from desktop.cli.failures import ExitCode, report_bug, report_user_error, report_wrong_usage
 from desktop.cli.window_start import run_window
 from engine.protocol.errors import UserError
 from projects_db.errors import ProjectError
@@ -22,6 +22,8 @@ if TYPE_CHECKING:  # what Typer's classes take and return; nothing needs it at r
     from typer._click.core import Command, Context
     from typer._click.formatting import HelpFormatter
 
+# Typer tells wrong command lines with this class and has no public name for it.
+UsageError: type[typer.BadParameter] = typer.BadParameter.__bases__[0]
 MODULES = {entry.name: entry for entry in COMMANDS}
 
 
@@ -89,18 +91,18 @@ def run(arguments: list[str]) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     as_json = "--json" in arguments
     try:
-        build_group().main(args=arguments, prog_name="masque", standalone_mode=True)
+        code = build_group().main(args=arguments, prog_name="masque", standalone_mode=not as_json)
+        return code if isinstance(code, int) else ExitCode.DONE
     except SystemExit as exit_request:
         return _code_of(exit_request)
+    except UsageError as error:
+        return report_wrong_usage(error.format_message())
     except (UserError, ProjectError) as error:
         return report_user_error(error, as_json=as_json)
-    except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        return ExitCode.DONE
+    except (KeyboardInterrupt, BrokenPipeError) as end:
+        return ExitCode.INTERRUPTED if isinstance(end, KeyboardInterrupt) else ExitCode.DONE
     except Exception as error:  # noqa: BLE001 - the last place to keep a traceback from the user
         return report_bug(error, as_json=as_json)
-    return ExitCode.DONE
 
 
 def _code_of(exit_request: SystemExit) -> int:

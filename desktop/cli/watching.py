@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from engine.client import EngineClient
+from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.jobs import FINISHED_STATES, JobState, JobView
-from engine.protocol.messages import GetJob, GetStatus, JobChanged, JobRemoved
+from engine.protocol.messages import GetJob, GetStatus, JobChanged, JobRemoved, QueueChanged
 
 
 class JobBars:
@@ -70,13 +71,24 @@ async def watch_jobs(client: EngineClient, jobs: Iterable[JobView], bars: JobBar
                         waiting.discard(event.job.job_id)
                 elif isinstance(event, JobRemoved):
                     waiting.discard(event.job_id)
+                elif isinstance(event, QueueChanged):
+                    await _tell_if_paused(client)
                 if not waiting:
                     break
     return tuple(latest.values())
 
 
 async def _tell_if_paused(client: EngineClient) -> None:
-    """Waiting for a queue that stands still needs a word, or it looks like a render that hangs."""
-    queue = (await client.send(GetStatus())).queue
-    if queue.paused:
+    """Waiting for a queue that stands still needs a word, or it looks like a render that hangs.
+
+    Raises UserError when the engine paused the queue by itself, since nothing will go on without a person.
+    """
+    status = await client.send(GetStatus())
+    if status.queue.paused and status.notice:
+        raise UserError(
+            status.notice,
+            next_step="The render waits in the queue; go on with masque queue resume.",
+            code=ErrorCode.WRONG_STATE,
+        )
+    if status.queue.paused:
         sys.stderr.write("The queue is paused. Go on with: masque queue resume\n")

@@ -14,7 +14,7 @@ def shot_stem(project_name: str, scene_name: str, take_number: int) -> str:
 
 
 def name_word(text: str) -> str:
-    """Return `text` as part of a file name: letters of any script, digits, dashes; at most 60 bytes of UTF-8."""
+    """Return `text` as part of a file name: letters of any script, digits, dashes; at most 60 UTF-8 bytes."""
     composed = unicodedata.normalize("NFC", text)
     word = _NOT_IN_NAMES.sub("-", composed).strip("-_").encode()[:LONGEST_WORD_BYTES].decode(errors="ignore")
     return word.rstrip("-_") or "untitled"

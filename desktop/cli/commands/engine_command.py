@@ -4,6 +4,7 @@ import asyncio
 
 import typer
 
+from desktop.cli.job_text import queue_notes
 from desktop.cli.presenting import JsonOption, present, shown
 from engine.client import EngineClient
 from engine.protocol.errors import ErrorCode, UserError
@@ -63,5 +64,6 @@ def _present(found: EngineStatus, *, as_json: bool) -> None:
         {"running": True, "status": found},
         f"The engine runs as process {found.process_id}; queue: {busy or 'empty'}"
         f"{', paused' if found.queue.paused else ''}.",
+        *queue_notes(found),
         f"Logs are in {shown(found.log_directory)}.",
     )

@@ -5,14 +5,15 @@ from typing import Annotated
 
 import typer
 
-from desktop.cli.job_text import job_line
+from desktop.cli.job_text import job_line, queue_notes
 from desktop.cli.presenting import JsonOption, console, present, shown, table
 from engine.client import EngineClient
 from engine.protocol.errors import ErrorCode, UserError
-from engine.protocol.jobs import AfterCrash, JobView, QueueStatus
+from engine.protocol.jobs import AfterCrash, EngineStatus, JobView, QueueStatus
 from engine.protocol.messages import (
     CancelJob,
     ClearFinished,
+    GetStatus,
     JobList,
     ListJobs,
     MoveJob,
@@ -34,8 +35,8 @@ MaybeJobArgument = Annotated[str | None, typer.Argument(metavar="[JOB]", help="O
 @app.command("list")
 def list_jobs(as_json: JsonOption = False) -> None:
     """List the jobs in the order they run."""
-    jobs = asyncio.run(_jobs())
-    present(as_json, {"jobs": jobs})
+    jobs, status = asyncio.run(_jobs())
+    present(as_json, {"jobs": jobs, "queue": status.queue, "notice": status.notice}, *queue_notes(status))
     if as_json:
         return
     rows = [
@@ -136,9 +137,9 @@ def after_crash(policy: AfterCrash, as_json: JsonOption = False) -> None:
     present(as_json, {"queue": asyncio.run(run())}, f"After a crash: {policy.value}.")
 
 
-async def _jobs() -> tuple[JobView, ...]:
+async def _jobs() -> tuple[tuple[JobView, ...], EngineStatus]:
     async with EngineClient.connect(start=True) as client:
-        return (await client.send(ListJobs())).jobs
+        return (await client.send(ListJobs())).jobs, await client.send(GetStatus())
 
 
 async def _find(client: EngineClient, prefix: str) -> JobView:

@@ -45,7 +45,11 @@ def render(
     )
     with open_project(project) as store:
         scene_ids = _chosen_scenes(store, scene)
-        jobs = asyncio.run(render_scenes(store, scene_ids, settings, detach=detach, quiet=as_json))
+        try:
+            jobs = asyncio.run(render_scenes(store, scene_ids, settings, detach=detach, quiet=as_json))
+        except KeyboardInterrupt:
+            sys.stderr.write("The render goes on in the engine. Look with masque queue list.\n")
+            raise
         present(as_json, {"jobs": jobs}, *(job_line(job) for job in jobs))
     if any(job.state in (JobState.FAILED, JobState.CANCELLED) for job in jobs):
         sys.exit(ExitCode.RENDER_FAILED)

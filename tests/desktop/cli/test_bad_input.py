@@ -1,5 +1,6 @@
 """Bad input on the command line: one clear sentence, a next step, exit code 1, and nothing is lost."""
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -155,6 +156,12 @@ def test_a_wrong_command_line_is_exit_code_two(capsys):
     assert run(["drive"]) == 2
     assert run(["nonsense"]) == 2
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [("drive",), ("nonsense",), ("render", "x", "--frames", "many")])
+def test_a_script_reads_a_wrong_command_line_as_json(capsys, arguments):
+    assert run([*arguments, "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "usage"
 
 
 def test_a_fault_of_masque_is_one_sentence_and_a_file(monkeypatch, capsys):
