@@ -3,10 +3,11 @@ reverts it.
 """
 
 from collections.abc import Callable
+from enum import StrEnum
 from typing import TypeVar
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QUndoCommand, QUndoStack
+from PySide6.QtGui import QAction, QUndoCommand, QUndoStack
 
 from desktop.state.notices import Notices
 from desktop.state.project_session import ProjectSession
@@ -16,6 +17,14 @@ from projects_db.project_change import ProjectChange
 from projects_db.records import ChangeRecord
 
 Result = TypeVar("Result")
+
+
+class Replay(StrEnum):
+    """What came of reverting a change or applying it again."""
+
+    DONE = "done"
+    OUTDATED = "outdated"
+    REFUSED = "refused"
 
 
 class EditHistory(QObject):
@@ -54,50 +63,88 @@ class EditHistory(QObject):
         return result
 
     def undo(self) -> None:
-        """Take the last edit back."""
+        """Take the last edit back. One that only cannot be taken back now stays the last edit."""
+        step = self._step(self._stack.index() - 1)
         self._stack.undo()
+        if step is not None and step.is_refused:
+            self._stack.redo()
 
     def redo(self) -> None:
-        """Do the edit again that was taken back last."""
+        """Do the edit again that was taken back last. One that only cannot be done now stays the next."""
+        step = self._step(self._stack.index())
         self._stack.redo()
+        if step is not None and step.is_refused:
+            self._stack.undo()
 
-    def revert(self, record: ChangeRecord) -> bool:
-        """Take a change back; False, with a notice, when the project has moved on too far."""
+    def undo_action(self, parent: QObject, word: str) -> QAction:
+        """Return an action that takes the last edit back and names it after `word`."""
+        action = QAction(word, parent)
+        action.setEnabled(self._stack.canUndo())
+        action.triggered.connect(self.undo)
+        self._stack.canUndoChanged.connect(action.setEnabled)
+        self._stack.undoTextChanged.connect(lambda name: action.setText(f"{word} {name}".strip()))
+        return action
+
+    def redo_action(self, parent: QObject, word: str) -> QAction:
+        """Return an action that does the edit again that was taken back last and names it after `word`."""
+        action = QAction(word, parent)
+        action.setEnabled(self._stack.canRedo())
+        action.triggered.connect(self.redo)
+        self._stack.canRedoChanged.connect(action.setEnabled)
+        self._stack.redoTextChanged.connect(lambda name: action.setText(f"{word} {name}".strip()))
+        return action
+
+    def revert(self, record: ChangeRecord) -> Replay:
+        """Take a change back; a notice says why when it cannot be."""
         return self._replay(record, self._session.store.revert)
 
-    def apply_again(self, record: ChangeRecord) -> bool:
-        """Do a reverted change again; False, with a notice, when the project has moved on too far."""
+    def apply_again(self, record: ChangeRecord) -> Replay:
+        """Do a reverted change again; a notice says why when it cannot be."""
         return self._replay(record, self._session.store.apply_again)
 
-    def _replay(self, record: ChangeRecord, replay: Callable[[ChangeRecord], None]) -> bool:
+    def _step(self, index: int) -> "_CommittedEdit | None":
+        if not 0 <= index < self._stack.count():
+            return None
+        command = self._stack.command(index)
+        return command if isinstance(command, _CommittedEdit) else None
+
+    def _replay(self, record: ChangeRecord, replay: Callable[[ChangeRecord], None]) -> Replay:
         try:
             replay(record)
         except ProjectError as error:
-            self._notices.failed(error)
             self._session.refresh()
-            return False
+            self._notices.failed(error)
+            return Replay.OUTDATED if error.code == "conflict" else Replay.REFUSED
         self._session.refresh_after(record)
         self._notices.dismiss()
-        return True
+        return Replay.DONE
 
 
 class _CommittedEdit(QUndoCommand):
-    """A change that is already in the file when it is pushed."""
+    """A change that is already in the file when it is pushed.
+
+    What the project has moved on from leaves the stack. What was refused for now (a lock, a full disk) stays;
+    `is_refused` then tells the history to move the stack's index back, which calls this without an effect.
+    """
 
     def __init__(self, history: EditHistory, record: ChangeRecord) -> None:
         super().__init__(record.name)
         self._history = history
         self._record = record
         self._committed = True
+        self.is_refused = False
 
     def redo(self) -> None:
         """Apply the change again; the first call comes from pushing, when it is in the file already."""
-        if self._committed:
-            return
-        self._committed = self._history.apply_again(self._record)
-        self.setObsolete(not self._committed)
+        if not self._committed:
+            self._committed = self._follow(self._history.apply_again(self._record))
 
     def undo(self) -> None:
         """Take the change back."""
-        self._committed = not self._history.revert(self._record)
-        self.setObsolete(self._committed)
+        if self._committed:
+            self._committed = not self._follow(self._history.revert(self._record))
+
+    def _follow(self, outcome: Replay) -> bool:
+        self.is_refused = outcome is Replay.REFUSED
+        self.setObsolete(outcome is Replay.OUTDATED)
+        return outcome is Replay.DONE

@@ -3,6 +3,8 @@ it.
 """
 
 from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -29,6 +31,17 @@ MEDIA_TABLES = frozenset({"media_asset"})
 TAKE_TABLES = frozenset({"take", "take_file", "scene"})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    """What was read from a store at one time."""
+
+    project: ProjectRecord
+    scenes: tuple[SceneSummary, ...] = ()
+    scene: SceneRecord | None = None
+    assets: Mapping[str, MediaAssetRecord] = field(default_factory=dict)
+    takes: tuple[TakeRecord, ...] = ()
+
+
 class ProjectSession(QObject):
     """Holds the store and what was last read from it; each signal says what differs from the reading before.
 
@@ -50,12 +63,8 @@ class ProjectSession(QObject):
     def __init__(self) -> None:
         super().__init__()
         self._store: ProjectStore | None = None
-        self._project: ProjectRecord | None = None
-        self._scenes: tuple[SceneSummary, ...] = ()
-        self._scene: SceneRecord | None = None
-        self._assets: dict[str, MediaAssetRecord] = {}
-        self._takes: tuple[TakeRecord, ...] = ()
-        self._version = 0
+        self._reading: _Reading | None = None
+        self._version: int | None = None
         self._poll = QTimer(self)
         self._poll.setInterval(POLL_MS)
         self._poll.timeout.connect(self.look_for_changes)
@@ -75,48 +84,49 @@ class ProjectSession(QObject):
     @property
     def project(self) -> ProjectRecord | None:
         """The open project."""
-        return self._project
+        return self._reading.project if self._reading else None
 
     @property
     def frame_rate(self) -> Fraction:
         """Project frames per second."""
-        return self._project.frame_rate if self._project else DEFAULT_FRAME_RATE
+        return self._reading.project.frame_rate if self._reading else DEFAULT_FRAME_RATE
 
     @property
     def scenes(self) -> tuple[SceneSummary, ...]:
         """All scenes in order."""
-        return self._scenes
+        return self._reading.scenes if self._reading else ()
 
     @property
     def scene(self) -> SceneRecord | None:
         """The chosen scene."""
-        return self._scene
+        return self._reading.scene if self._reading else None
 
     @property
     def length_frames(self) -> int:
         """The chosen scene's length in project frames; 1 without one."""
-        return scene_length_frames(self._scene, self.frame_rate) if self._scene else 1
+        return scene_length_frames(self.scene, self.frame_rate) if self.scene else 1
 
     @property
     def assets(self) -> Mapping[str, MediaAssetRecord]:
         """All media files by id, in the order they were added."""
-        return self._assets
+        return self._reading.assets if self._reading else {}
 
     @property
     def takes(self) -> tuple[TakeRecord, ...]:
         """All takes of the project."""
-        return self._takes
+        return self._reading.takes if self._reading else ()
 
     def scene_takes(self) -> tuple[TakeRecord, ...]:
         """The chosen scene's takes, the newest first."""
-        if self._scene is None:
+        scene = self.scene
+        if scene is None:
             return ()
-        mine = (take for take in self._takes if take.scene_id == self._scene.id)
+        mine = (take for take in self.takes if take.scene_id == scene.id)
         return tuple(sorted(mine, key=lambda take: -take.number))
 
     def character(self, character_id: str | None) -> CharacterRecord | None:
         """A character of the chosen scene."""
-        characters = self._scene.characters if self._scene else ()
+        characters = self.scene.characters if self.scene else ()
         return next((character for character in characters if character.id == character_id), None)
 
     def open(self, path: Path) -> None:
@@ -134,19 +144,19 @@ class ProjectSession(QObject):
         self.project_closing.emit()
         self._poll.stop()
         self._store.close()
-        self._store = self._project = self._scene = None
-        self._scenes, self._assets, self._takes = (), {}, ()
+        self._store = self._reading = None
         self.project_closed.emit()
 
     def choose_scene(self, scene_id: str | None) -> None:
         """Show another scene."""
-        if scene_id == (self._scene.id if self._scene else None):
+        if self._reading is None or scene_id == (self.scene.id if self.scene else None):
             return
         try:
-            self._scene = self.store.scene(scene_id) if scene_id is not None else None
+            scene = self.store.scene(scene_id) if scene_id is not None else None
         except ProjectError as error:
             self.reading_failed.emit(error)
             return
+        self._reading = replace(self._reading, scene=scene)
         self.scene_chosen.emit()
 
     def refresh_after(self, record: ChangeRecord) -> None:
@@ -155,26 +165,27 @@ class ProjectSession(QObject):
 
     def refresh(self, tables: frozenset[str] | None = None) -> None:
         """Read the project again, or what these tables are shown in, and tell what changed."""
-        if self._store is None:
+        if self._store is None or self._reading is None:
             return
-        before = (self._project, self._scenes, self._scene, self._assets, self._takes)
+        before = self._reading
         try:
-            self._read(tables)
+            if tables is None:
+                self._version = self._store.data_version()
+            after = self._reading = _read_again(self._store, before, tables)
         except ProjectError as error:
+            if error.code == "project_locked":
+                self._version = None
             self.reading_failed.emit(error)
             return
-        after = (self._project, self._scenes, self._scene, self._assets, self._takes)
-        signals = (
-            self.project_changed,
-            self.scenes_changed,
-            None,
-            self.media_changed,
-            self.takes_changed,
-        )
-        for old, new, signal in zip(before, after, signals, strict=True):
-            if signal is not None and old != new:
+        for changed, signal in (
+            (before.project != after.project, self.project_changed),
+            (before.scenes != after.scenes, self.scenes_changed),
+            (before.assets != after.assets, self.media_changed),
+            (before.takes != after.takes, self.takes_changed),
+        ):
+            if changed:
                 signal.emit()
-        self._tell_scene(before[2])
+        self._tell_scene(before.scene, after.scene)
 
     def look_for_changes(self) -> None:
         """Read again if another process has written to the project."""
@@ -189,31 +200,41 @@ class ProjectSession(QObject):
         if changed:
             self.refresh()
 
-    def _tell_scene(self, before: SceneRecord | None) -> None:
-        if (before.id if before else None) != (self._scene.id if self._scene else None):
+    def _tell_scene(self, before: SceneRecord | None, after: SceneRecord | None) -> None:
+        if (before.id if before else None) != (after.id if after else None):
             self.scene_chosen.emit()
-        elif before != self._scene:
+        elif before != after:
             self.scene_changed.emit()
 
     def _take_over(self, store: ProjectStore) -> None:
+        """Put `store` in place of the present one once all of it could be read; else close it again."""
+        with ExitStack() as unread:
+            unread.callback(store.close)
+            version, reading = store.data_version(), _read(store)
+            unread.pop_all()
         self.close()
-        self._store = store
-        self._read()
+        self._store, self._version, self._reading = store, version, reading
         self._poll.start()
         self.project_opened.emit()
 
-    def _read(self, tables: frozenset[str] | None = None) -> None:
-        store = self.store
-        if tables is None:
-            self._version = store.data_version()
-        if tables is None or tables & PROJECT_TABLES:
-            self._project = store.project()
-        if tables is None or tables & SCENE_LIST_TABLES:
-            self._scenes = store.scenes()
-        if tables is None or tables & MEDIA_TABLES:
-            self._assets = {asset.id: asset for asset in store.assets()}
-        if tables is None or tables & TAKE_TABLES:
-            self._takes = store.takes()
-        known = [scene.id for scene in self._scenes]
-        wanted = self._scene.id if self._scene and self._scene.id in known else next(iter(known), None)
-        self._scene = store.scene(wanted) if wanted is not None else None
+
+def _read(store: ProjectStore) -> _Reading:
+    return _read_again(store, _Reading(project=store.project()), None)
+
+
+def _read_again(store: ProjectStore, before: _Reading, tables: frozenset[str] | None) -> _Reading:
+    """Return `before` with what `tables` are shown in read again, everything for None."""
+
+    def touches(shown: frozenset[str]) -> bool:
+        return tables is None or bool(tables & shown)
+
+    scenes = store.scenes() if touches(SCENE_LIST_TABLES) else before.scenes
+    known = [scene.id for scene in scenes]
+    chosen = before.scene.id if before.scene and before.scene.id in known else next(iter(known), None)
+    return _Reading(
+        project=store.project() if touches(PROJECT_TABLES) else before.project,
+        scenes=scenes,
+        scene=store.scene(chosen) if chosen is not None else None,
+        assets={asset.id: asset for asset in store.assets()} if touches(MEDIA_TABLES) else before.assets,
+        takes=store.takes() if touches(TAKE_TABLES) else before.takes,
+    )

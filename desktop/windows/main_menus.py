@@ -145,10 +145,10 @@ class MainMenus(QObject):
         return lambda: self._flows.restore_version(version)
 
     def _fill_edit(self) -> None:
-        stack = self._desk.history.stack
-        undo = stack.createUndoAction(self._menus["edit"], self.tr("Undo"))
+        history = self._desk.history
+        undo = history.undo_action(self._menus["edit"], self.tr("Undo"))
         undo.setShortcut(QKeySequence(QKeySequence.StandardKey.Undo))
-        redo = stack.createRedoAction(self._menus["edit"], self.tr("Redo"))
+        redo = history.redo_action(self._menus["edit"], self.tr("Redo"))
         redo.setShortcuts([QKeySequence("Shift+Ctrl+Z"), QKeySequence("Ctrl+Y")])
         self._menus["edit"].addActions([undo, redo])
         self.separate("edit")
