@@ -1,15 +1,45 @@
 """Fixtures for every test: no screen, no user directories, no leftovers."""
 
+import logging
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
+import psutil
 import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 SAMPLES = Path(__file__).resolve().parent.parent / "resources" / "samples"
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_behind(request):
+    """Fail a test that leaves a thread or a child process, or warns in the log without looking at it."""
+    threads, children = set(threading.enumerate()), set(psutil.Process().children())
+    warnings = WarningCollector()
+    logging.getLogger().addHandler(warnings)
+    yield
+    logging.getLogger().removeHandler(warnings)
+    left = [thread.name for thread in set(threading.enumerate()) - threads if not thread.daemon]
+    running = [child.name() for child in set(psutil.Process().children()) - children if child.is_running()]
+    assert (left, running) == ([], [])
+    if "caplog" not in request.fixturenames:
+        assert warnings.lines == []
+
+
+class WarningCollector(logging.Handler):
+    """Keeps what our own code logs as a warning or worse."""
+
+    def __init__(self):
+        super().__init__(logging.WARNING)
+        self.lines = []
+
+    def emit(self, record):
+        if record.name.split(".")[0] in {"desktop", "engine", "projects_db"}:
+            self.lines.append(record.getMessage())
 
 
 @pytest.fixture(autouse=True)
