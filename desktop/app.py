@@ -16,6 +16,7 @@ from desktop.commands.character_edits import CharacterEdits
 from desktop.commands.clip_edits import ClipEdits
 from desktop.commands.curve_edits import CurveEdits
 from desktop.commands.edit_history import EditHistory
+from desktop.commands.engine_notices import EngineNotices
 from desktop.commands.imports import Imports
 from desktop.commands.renders import Renders
 from desktop.commands.scene_edits import SceneEdits
@@ -85,6 +86,7 @@ class Application(QObject):
         sources = StageSources(session, playback, live, pool=self._pool, notices=notices)
         link = EngineLink()
         queue, choice = RenderQueue(link), RenderChoice(session)
+        self._engine_notices = EngineNotices(link, queue, notices)
         return Desk(
             theme=theme,
             preferences=Preferences(data / PREFERENCES_NAME),

@@ -1,5 +1,6 @@
 """Edits of characters and their face regions."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from desktop.authoring.characters import add_character, region_from_box, require_box_on_plate
@@ -13,6 +14,7 @@ from projects_db.records import (
     RegionBox,
     RegionKeyRecord,
     RegionShape,
+    SceneRecord,
 )
 
 
@@ -25,28 +27,32 @@ class CharacterEdits:
 
     def free_name(self) -> str:
         """Return a name that no character of the scene has."""
-        scene = self._session.scene
-        taken = {character.name for character in scene.characters} if scene else set()
-        return unique_name(f"{worded('Character')} {len(taken) + 1}", taken)
+        return _free_name(self._session.scene)
 
     def add(self, box: RegionBox) -> str | None:
         """Add a character whose face is at `box` and return its id."""
-        return self._add(worded("Add character"), region_from_box(box))
+        added = self._add(worded("Add character"), [region_from_box(box)])
+        return added[0] if added else None
 
-    def add_region(self, region: FaceRegionRecord) -> str | None:
-        """Add a character with a region that was found and return its id."""
-        return self._add(worded("Add character"), region)
+    def add_found(self, regions: Sequence[FaceRegionRecord]) -> None:
+        """Add a character for each region that was found, all in one edit."""
+        if regions:
+            self._add(worded("Add character") if len(regions) == 1 else worded("Add characters"), regions)
 
-    def _add(self, edit_name: str, region: FaceRegionRecord) -> str | None:
-        scene, name = self._session.scene, self.free_name()
-        if scene is None:
-            return None
+    def _add(self, edit_name: str, regions: Sequence[FaceRegionRecord]) -> list[str]:
+        chosen, store = self._session.scene, self._session.store
+        if chosen is None:
+            return []
 
-        def edit(change: ProjectChange) -> str:
-            require_box_on_plate(region.keys[0].box, scene)
-            return add_character(change, scene, name, region)
+        def edit(change: ProjectChange) -> list[str]:
+            added = []
+            for region in regions:
+                scene = store.scene(chosen.id)
+                require_box_on_plate(region.keys[0].box, scene)
+                added.append(add_character(change, scene, _free_name(scene), region))
+            return added
 
-        return self._history.perform(edit_name, edit)
+        return self._history.perform(edit_name, edit) or []
 
     def rename(self, character_id: str, name: str) -> None:
         """Give a character another name."""
@@ -105,6 +111,11 @@ class CharacterEdits:
     def _set(self, name: str, character_id: str, region: FaceRegionRecord) -> None:
         if region != self._region(character_id):
             self._history.perform(name, lambda change: change.set_region(character_id, region))
+
+
+def _free_name(scene: SceneRecord | None) -> str:
+    taken = {character.name for character in scene.characters} if scene else set()
+    return unique_name(f"{worded('Character')} {len(taken) + 1}", taken)
 
 
 def _with_key(region: FaceRegionRecord, frame: int, box: RegionBox) -> tuple[RegionKeyRecord, ...]:

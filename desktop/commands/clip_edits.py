@@ -12,6 +12,7 @@ from projects_db.project_change import ProjectChange
 from projects_db.records import DrivingClipRecord, LoopMode, VoiceClipRecord
 
 Clip = DrivingClipRecord | VoiceClipRecord
+SAMPLE_RATE = 48_000
 SHORTEST_VOICE_S = Fraction(1, 50)
 
 
@@ -145,30 +146,45 @@ class ClipEdits:
         return [clip for clip in map(self.clip, clip_ids) if clip is not None]
 
     def _start_trimmed(self, clip: Clip, shift_frames: int) -> Clip:
+        if isinstance(clip, DrivingClipRecord) and clip.loop_mode in (LoopMode.LOOP, LoopMode.PING_PONG):
+            return self._repeating_start_trimmed(clip, shift_frames)
         rate, speed = self._session.frame_rate, _speed(clip)
         earliest = max(-clip.start_frame, -int(clip.source_in_s / speed * rate))
         shift = min(max(shift_frames, earliest), self.length_frames(clip) - 1)
         in_s = clip.source_in_s + shift / rate * speed
         if isinstance(clip, VoiceClipRecord):
             in_s = min(in_s, clip.source_out_s - SHORTEST_VOICE_S)
-            return replace(clip, start_frame=clip.start_frame + shift, source_in_s=in_s)
-        if clip.loop_mode is LoopMode.ONCE or in_s < clip.source_out_s:
-            in_s = min(in_s, clip.source_out_s - 1 / rate * speed)
+            return _faded(replace(clip, start_frame=clip.start_frame + shift, source_in_s=in_s))
+        in_s = max(Fraction(0), min(in_s, clip.source_out_s - 1 / rate * speed))
+        start, length = clip.start_frame + shift, clip.length_frames - shift
+        return replace(clip, start_frame=start, length_frames=length, source_in_s=in_s)
+
+    def _repeating_start_trimmed(self, clip: DrivingClipRecord, shift_frames: int) -> DrivingClipRecord:
+        """Trim a clip that plays its source again and again.
+
+        What is left keeps its pictures where they were if it lies within one pass, or begins where a pass
+        does. A clip cannot begin in the middle of a pass and go on with whole ones: it then keeps its source
+        and begins with a pass at its new start.
+        """
+        seconds_per_frame = clip.speed / self._session.frame_rate
+        shift = min(max(shift_frames, -clip.start_frame), clip.length_frames - 1)
+        start, length = clip.start_frame + shift, clip.length_frames - shift
+        span_s, shift_s = clip.source_out_s - clip.source_in_s, shift * seconds_per_frame
+        if shift < 0:
+            plays_one_pass = clip.length_frames * seconds_per_frame <= span_s
+            moved_s = shift_s if plays_one_pass and clip.source_in_s + shift_s >= 0 else Fraction(0)
         else:
-            in_s = clip.source_in_s
-        return replace(
-            clip,
-            start_frame=clip.start_frame + shift,
-            length_frames=clip.length_frames - shift,
-            source_in_s=max(Fraction(0), in_s),
-        )
+            period_s = span_s if clip.loop_mode is LoopMode.LOOP else 2 * span_s
+            phase_s = shift_s % period_s
+            moved_s = phase_s if phase_s + length * seconds_per_frame <= span_s else Fraction(0)
+        return replace(clip, start_frame=start, length_frames=length, source_in_s=clip.source_in_s + moved_s)
 
     def _end_trimmed(self, clip: Clip, shift_frames: int) -> Clip:
         rate = self._session.frame_rate
         length = max(1, self.length_frames(clip) + shift_frames)
         if isinstance(clip, VoiceClipRecord):
             out_s = min(clip.source_in_s + length / rate, self._source_end_s(clip))
-            return replace(clip, source_out_s=max(out_s, clip.source_in_s + SHORTEST_VOICE_S))
+            return _faded(replace(clip, source_out_s=max(out_s, clip.source_in_s + SHORTEST_VOICE_S)))
         if clip.loop_mode is not LoopMode.ONCE:
             return replace(clip, length_frames=length)
         longest_s = self._source_end_s(clip) - clip.source_in_s
@@ -209,7 +225,22 @@ def _update(change: ProjectChange, clip: Clip) -> None:
             source_out_s=clip.source_out_s,
             start_frame=clip.start_frame,
             gain_db=clip.gain_db,
+            fade_in_s=clip.fade_in_s,
+            fade_out_s=clip.fade_out_s,
         )
+
+
+def _faded(voice: VoiceClipRecord) -> VoiceClipRecord:
+    """Return a voice whose fades fit into it, in the proportion they had."""
+    length_s, fades_s = voice.source_out_s - voice.source_in_s, voice.fade_in_s + voice.fade_out_s
+    if fades_s <= length_s:
+        return voice
+    samples = length_s / fades_s * SAMPLE_RATE
+    return replace(
+        voice,
+        fade_in_s=Fraction(int(voice.fade_in_s * samples), SAMPLE_RATE),
+        fade_out_s=Fraction(int(voice.fade_out_s * samples), SAMPLE_RATE),
+    )
 
 
 def _speed(clip: Clip) -> Fraction:

@@ -16,7 +16,14 @@ from desktop.authoring.clips import (
     add_voice_clip,
     placed_media,
 )
-from desktop.authoring.media_import import PreparedMedia, adopt_media, prepare_media
+from desktop.authoring.media_import import (
+    PreparedMedia,
+    adopt_found,
+    adopt_media,
+    check_media,
+    find_missing,
+    prepare_media,
+)
 from desktop.authoring.scenes import add_scene
 from desktop.background.task_pool import TaskPool
 from desktop.commands.character_edits import CharacterEdits
@@ -27,6 +34,7 @@ from desktop.state.project_session import ProjectSession
 from engine.draft.face_detection import FaceBox, find_faces
 from engine.media.still import read_still
 from engine.protocol.errors import ErrorReport, UserError
+from projects_db.errors import ProjectError
 from projects_db.project_change import ProjectChange
 from projects_db.records import MediaAssetRecord, MediaKind, RegionBox
 
@@ -96,6 +104,32 @@ class Imports(QObject):
 
         self._run(lambda: find_faces(read_still(path).bgr), adopt)
 
+    def relink(self, folder: Path) -> None:
+        """Find missing media below a folder by their content; what is found is one edit."""
+        if not self._session.is_open:
+            return
+        try:
+            missing = check_media(self._session.store)
+        except ProjectError as error:
+            self._notices.failed(error)
+            return
+        self._session.refresh()
+        self._run(lambda: find_missing(missing, folder), self._adopt_relinked)
+
+    def _adopt_relinked(self, found: dict[str, Path]) -> None:
+        store = self._session.store
+
+        def edit(change: ProjectChange) -> int:
+            adopt_found(store, change, found)
+            return len(found)
+
+        if found and self._history.perform(worded("Find missing media"), edit) is None:
+            return
+        message = self.tr("%d missing files were found.") % len(found)
+        if len(found) < 2:
+            message = self.tr("1 missing file was found.") if found else self.tr("No missing file is there.")
+        self._notices.show(Notice(tone=Tone.NEWS, message=message))
+
     def _add_found(self, faces: tuple[FaceBox, ...]) -> None:
         scene = self._session.scene
         taken = [character.region.keys[0].box for character in scene.characters] if scene else []
@@ -103,8 +137,7 @@ class Imports(QObject):
         new = [
             region for region in regions if not any(_centre_inside(region.keys[0].box, box) for box in taken)
         ]
-        for region in new:
-            self._characters.add_region(region)
+        self._characters.add_found(new)
         if not new:
             message = self.tr("No face was found on the plate.")
             if faces:

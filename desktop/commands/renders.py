@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Signal
 
-from desktop.authoring.takes import queue_take, reconcile_takes
+from desktop.authoring.takes import PlannedTake, fail_take, plan_take, reconcile_takes, submit_take
 from desktop.engine_link.engine_link import EngineLink, LinkState
 from desktop.state.notices import Notice, Notices, Remedy, Tone
 from desktop.state.project_session import ProjectSession
@@ -24,6 +24,7 @@ from engine.protocol.messages import (
     RetryJob,
 )
 from projects_db.errors import ProjectError
+from projects_db.project_store import ProjectStore
 
 PAUSABLE = frozenset({JobState.QUEUED, JobState.RUNNING})
 CANCELLABLE = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.PAUSED})
@@ -62,22 +63,20 @@ class Renders(QObject):
         scene = self._session.scene
         if scene is None:
             return
-        store, settings = self._session.store, self._choice.settings()
+        store = self._session.store
+        try:
+            planned = plan_take(store, scene.id, self._choice.settings())
+        except (ProjectError, UserError) as error:
+            self._notices.failed(error)
+            return
+        self._session.refresh()
 
         async def work(client: EngineClient) -> None:
-            try:
-                job = await queue_take(store, client, scene.id, settings)
-            except ProjectError as error:
-                self._notices.failed(error)
-            else:
-                self._notices.log(
-                    self.tr("Queued %s, take %d.") % (job.scene_name, job.take_number), Tone.NEWS
-                )
-                self.render_queued.emit(job)
-            finally:
-                self._session.refresh()
+            job = await submit_take(client, planned)
+            self._notices.log(self.tr("Queued %s, take %d.") % (job.scene_name, job.take_number), Tone.NEWS)
+            self.render_queued.emit(job)
 
-        self._link.use(work)
+        self._link.use(work, on_failed=lambda report: self._on_refused(store, planned, report))
 
     def pause_or_resume(self, job: JobView) -> None:
         """Hold a job, or let a held one go on."""
@@ -111,6 +110,16 @@ class Renders(QObject):
     def clear_finished(self) -> None:
         """Forget finished jobs; their takes stay."""
         self._link.send(ClearFinished())
+
+    def _on_refused(self, store: ProjectStore, planned: PlannedTake, report: ErrorReport) -> None:
+        """Keep the reason with the take, unless its project was closed meanwhile: opening it reconciles."""
+        if not self._session.is_open or self._session.store is not store:
+            return
+        try:
+            fail_take(store, planned.take_id, UserError.from_report(report))
+        except ProjectError as error:
+            self._notices.failed(error)
+        self._session.refresh()
 
     def _on_job_finished(self, job: JobView) -> None:
         project = self._session.project

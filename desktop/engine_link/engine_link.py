@@ -16,9 +16,8 @@ from engine.protocol.errors import ErrorCode, ErrorReport, UserError
 from engine.protocol.messages import (
     Command,
     GetStatus,
-    JobChanged,
-    JobRemoved,
     ListJobs,
+    PreviewPicture,
     QueueChanged,
 )
 
@@ -38,15 +37,16 @@ class LinkState(StrEnum):
 class EngineLink(QObject):
     """One listening connection that lives as long as the window.
 
-    `jobs_listed(jobs, queue status)` comes after each connecting; `command_failed(ErrorReport)` when the
-    engine
-    refuses a command or cannot be started.
+    `jobs_listed(jobs, queue status)` comes after each connecting, `notice_told(notice)` with it and whenever
+    the queue is paused or resumed, `command_failed(ErrorReport)` when the engine refuses a command or cannot
+    be started.
     """
 
     state_changed = Signal(object)
     jobs_listed = Signal(object, object)
     event_arrived = Signal(object)
     preview_arrived = Signal(str, int, bytes)
+    notice_told = Signal(str)
     command_failed = Signal(object)
 
     def __init__(self) -> None:
@@ -83,9 +83,17 @@ class EngineLink(QObject):
 
         self.use(work)
 
-    def use(self, work: Callable[[EngineClient], Awaitable[None]]) -> None:
-        """Do something that needs the engine, starting it first where needed."""
-        self._spawn(self._with_client(work))
+    def use(
+        self,
+        work: Callable[[EngineClient], Awaitable[None]],
+        *,
+        on_failed: Callable[[ErrorReport], None] | None = None,
+    ) -> None:
+        """Do something that needs the engine, starting it first where needed.
+
+        A failure is told by `on_failed` and then, as always, by `command_failed`.
+        """
+        self._spawn(self._with_client(work, on_failed))
 
     async def close(self) -> None:
         """Hang up; the engine goes on."""
@@ -100,7 +108,11 @@ class EngineLink(QObject):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _with_client(self, work: Callable[[EngineClient], Awaitable[None]]) -> None:
+    async def _with_client(
+        self,
+        work: Callable[[EngineClient], Awaitable[None]],
+        on_failed: Callable[[ErrorReport], None] | None,
+    ) -> None:
         try:
             if self._client is None:
                 self._problem = None
@@ -110,7 +122,10 @@ class EngineLink(QObject):
                 raise UserError.from_report(self._problem or _unreachable())
             await work(self._client)
         except Exception as error:  # noqa: BLE001 - the end of a detached task: a report, never silence
-            self.command_failed.emit(report_of(error))
+            report = report_of(error)
+            if on_failed is not None:
+                on_failed(report)
+            self.command_failed.emit(report)
 
     async def _keep_listening(self) -> None:
         while True:
@@ -136,11 +151,14 @@ class EngineLink(QObject):
         self.jobs_listed.emit(listed.jobs, status.queue)
         self._set_state(LinkState.READY)
         self._connected.set()
+        self.notice_told.emit(status.notice)
         async for event in client.events():
-            if isinstance(event, JobChanged | JobRemoved | QueueChanged):
-                self.event_arrived.emit(event)
-            else:
+            if isinstance(event, PreviewPicture):
                 self.preview_arrived.emit(event.job_id, event.frame, event.jpeg)
+                continue
+            self.event_arrived.emit(event)
+            if isinstance(event, QueueChanged):
+                self.notice_told.emit((await client.send(GetStatus())).notice)
 
     def _on_trouble(self, error: Exception, *, started: bool) -> None:
         report = report_of(error)

@@ -102,7 +102,7 @@ class LiveDraft(QObject):
         if request != self._wanted:
             self._wanted = request
             self._problem = None
-            self._on_progressed("", 0.0)
+            self._tell_progress("", 0.0)
             self._loader.prepare(request)
 
     def _request(self, scene: SceneRecord) -> RenderRequest:
@@ -131,6 +131,11 @@ class LiveDraft(QObject):
         )
 
     def _on_progressed(self, phase: str, share: float) -> None:
+        """Follow the analysis; what was on its way when preparing ended says nothing any more."""
+        if self._progress is not None:
+            self._tell_progress(phase, share)
+
+    def _tell_progress(self, phase: str, share: float) -> None:
         self._phase = phase
         self._progress = share
         self.state_changed.emit()

@@ -6,7 +6,6 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from desktop.authoring.media_import import relink_media
 from desktop.authoring.project_files import PROJECT_SUFFIX
 from desktop.panels.desk import Desk
 from desktop.state.notices import Notice, Remedy, Tone
@@ -81,16 +80,8 @@ class FileFlows(QObject):
         dialog.open()
 
     def relink(self, folder: Path) -> None:
-        """Find missing media below a folder by their content."""
-        try:
-            found = relink_media(self._desk.session.store, folder)
-        except (ProjectError, UserError) as error:
-            self._desk.notices.failed(error)
-            return
-        self._desk.session.refresh()
-        self._desk.notices.show(
-            Notice(tone=Tone.NEWS, message=self.tr("%d missing files were found.") % len(found))
-        )
+        """Find missing media below a folder by their content; the window goes on meanwhile."""
+        self._desk.imports.relink(folder)
 
     def new_project(self, path: Path) -> None:
         """Make a project and open it."""

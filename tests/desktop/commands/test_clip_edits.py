@@ -1,9 +1,12 @@
 """Clips can be trimmed and slipped only as far as their source reaches."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
+from engine.protocol.clips import DrivingInput, source_time_s
+from engine.protocol.clips import LoopMode as EngineLoopMode
 from projects_db.records import LoopMode
 
 
@@ -112,3 +115,78 @@ def test_undo_after_a_change_from_elsewhere_is_refused_in_words(opened, project,
     desk.history.undo()
     assert desk.notices.notice is not None
     assert desk.session.scene.characters[0].driving_clips == ()
+
+
+def shown(clip):
+    """Return the source second a driving clip shows at each of its frames."""
+    made = driving_input(clip)
+    frames = range(clip.start_frame, clip.start_frame + clip.length_frames)
+    return {frame: source_time_s(made, frame, Fraction(24)) for frame in frames}
+
+
+def driving_input(clip):
+    return DrivingInput(
+        path=Path("clip.mp4"),
+        content_hash="",
+        source_in_s=clip.source_in_s,
+        source_out_s=clip.source_out_s,
+        start_frame=clip.start_frame,
+        length_frames=clip.length_frames,
+        speed=clip.speed,
+        loop_mode=EngineLoopMode(clip.loop_mode.value),
+    )
+
+
+@pytest.mark.parametrize("mode", [LoopMode.LOOP, LoopMode.PING_PONG])
+@pytest.mark.parametrize("passes", [1, 2])
+def test_trimming_a_looped_clip_never_changes_what_is_looped(opened, driving, mode, passes):
+    opened.desk.clips.set_loop_mode(driving().id, mode)
+    opened.desk.clips.trim_end(driving().id, 500)
+    before = driving()
+    opened.desk.clips.trim_start(before.id, 12)
+    assert (driving().source_in_s, driving().source_out_s) == (before.source_in_s, before.source_out_s)
+    assert (driving().start_frame, driving().length_frames) == (36, 584)
+    opened.desk.history.undo()
+    opened.desk.clips.trim_start(before.id, passes * 96)
+    if passes == 2 or mode is LoopMode.LOOP:
+        assert shown(driving()).items() <= shown(before).items()
+
+
+def test_trimming_a_looped_clip_to_part_of_one_pass_keeps_its_pictures(opened, driving):
+    opened.desk.clips.set_loop_mode(driving().id, LoopMode.LOOP)
+    opened.desk.clips.trim_end(driving().id, 96)
+    before = driving()
+    opened.desk.clips.trim_start(before.id, 96 + 24)
+    assert driving().length_frames == 72
+    assert shown(driving()).items() <= shown(before).items()
+    opened.desk.clips.trim_start(before.id, -24)
+    assert driving().source_in_s == before.source_in_s
+
+
+def test_a_looped_clip_can_begin_earlier_than_its_source(opened, driving):
+    opened.desk.clips.set_loop_mode(driving().id, LoopMode.LOOP)
+    opened.desk.clips.trim_start(driving().id, -24)
+    assert (driving().start_frame, driving().length_frames, driving().source_in_s) == (0, 120, 0)
+
+
+def test_a_held_clip_that_is_trimmed_beyond_its_source_goes_on_holding_its_end(opened, driving):
+    opened.desk.clips.set_loop_mode(driving().id, LoopMode.HOLD)
+    opened.desk.clips.trim_end(driving().id, 200)
+    opened.desk.clips.trim_start(driving().id, 150)
+    assert driving().source_in_s == driving().source_out_s - Fraction(1, 24)
+
+
+@pytest.mark.parametrize("edge", ["trim_start", "trim_end"])
+def test_a_voice_trimmed_below_its_fades_takes_them_along(opened, voice, edge):
+    desk = opened.desk
+    with desk.session.store.change("Fade") as change:
+        change.update_voice_clip(voice().id, fade_in_s=Fraction(1, 2), fade_out_s=Fraction(1, 4))
+    desk.session.refresh()
+    length = desk.clips.length_frames(voice())
+    getattr(desk.clips, edge)(voice().id, (length - 6) * (1 if edge == "trim_start" else -1))
+    left_s = voice().source_out_s - voice().source_in_s
+    assert left_s < Fraction(1, 2)
+    assert voice().fade_in_s + voice().fade_out_s <= left_s
+    assert voice().fade_in_s == 2 * voice().fade_out_s
+    desk.history.undo()
+    assert (voice().fade_in_s, voice().fade_out_s) == (Fraction(1, 2), Fraction(1, 4))

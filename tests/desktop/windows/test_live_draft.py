@@ -62,3 +62,10 @@ def test_a_missing_file_is_told_on_the_stage_and_the_plate_stays(live):
 
 def voice_id(desk):
     return desk.session.scene.characters[1].voice_clips[0].asset_id
+
+
+def test_progress_that_was_on_its_way_when_preparing_ended_is_ignored(opened):
+    live = opened.desk.live
+    live.stop()
+    live._loader.draft_progressed.emit("Looking for the driver", 0.4)
+    assert live.progress is None
