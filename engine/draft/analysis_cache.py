@@ -16,7 +16,7 @@ from engine.draft.driving_motion import DrivingMotion
 from engine.media.atomic import atomic_path
 from engine.media.write_errors import writing
 
-ANALYSIS_VERSION = 17
+ANALYSIS_VERSION = 18
 
 
 def cached_analysis(

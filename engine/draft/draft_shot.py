@@ -14,7 +14,7 @@ from engine.draft.clip_motion import ClipMotion
 from engine.draft.driver_parts import driver_parts
 from engine.draft.driving_analysis import DriverPart
 from engine.draft.driving_motion import DrivingMotion
-from engine.draft.face_features import FaceFeatures, PixelBox, find_features
+from engine.draft.face_features import PixelBox
 from engine.draft.face_field import PlacedFace
 from engine.draft.face_frame import pose_of
 from engine.draft.head_shape import head_shape
@@ -23,6 +23,7 @@ from engine.draft.mouth_seam import seam_of
 from engine.draft.plate_fit import FittedPlate, fit_plate
 from engine.draft.region_window import RegionWindow
 from engine.draft.shot_painter import MovingFace, paint_frame
+from engine.draft.still_face import StillFace, StillFaces
 from engine.media.still import StillPicture, read_still
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.regions import FaceRegion, box_at
@@ -71,13 +72,15 @@ class DraftShot:
         motions = _analysed(list(dict.fromkeys(parts.values())), cache_directory, on_progress, check)
         on_progress("Placing the faces", 0.95)
         characters = []
+        faces = StillFaces(still.bgr)
         for character in request.characters:
             check()
             clip_motion = ClipMotion(
                 character.driving, lambda clip: motions[parts[clip]], request.frame_rate, request.frame_count
             )
             motion = CharacterMotion(request, character, clip_motion)
-            characters.append(_PreparedCharacter(character, motion, still, plate))
+            face = faces.face_in(_box_on(still, character.region))
+            characters.append(_PreparedCharacter(character, motion, face, plate))
         on_progress("Ready", 1.0)
         warnings = tuple(line for part, motion in motions.items() for line in _lost_lines(part, motion))
         return cls(request, plate, tuple(characters), tuple(dict.fromkeys(warnings)))
@@ -103,13 +106,13 @@ class DraftShot:
                 if index != number and not region.is_on(other) and not other.is_on(region)
             )
             face = PlacedFace(
-                pose=pose_of(character.features, region.box),
+                pose=pose_of(character.face.features, character.face.box_in(region.box)),
                 region=region,
                 head=character.head,
                 others=others,
                 plate=self._plate.area,
                 seam=character.seam,
-                is_frontal=character.features.eyes_found,
+                is_frontal=character.face.is_frontal,
                 colours=character.colours,
             )
             moving.append(MovingFace(face=face, motion=motion))
@@ -117,19 +120,19 @@ class DraftShot:
 
 
 class _PreparedCharacter:
-    """A character with its motion and where its features are inside its region."""
+    """A character with its motion and its face inside its region."""
 
     def __init__(
-        self, character: CharacterInput, motion: CharacterMotion, still: StillPicture, plate: FittedPlate
+        self, character: CharacterInput, motion: CharacterMotion, face: StillFace, plate: FittedPlate
     ) -> None:
         self._region = character.region
         self.motion = motion
-        self.features = _features(still, character.region)
-        self.seam = seam_of(self.features)
+        self.face = face
+        self.seam = seam_of(face.features)
         first = plate.pixel_box(character.region.keys[0].box)
         colours = np.ascontiguousarray(plate.picture[..., :3])
-        self.colours = mouth_colours(colours, pose_of(self.features, first))
-        self.head = head_shape(colours, first, is_frontal=self.features.eyes_found)
+        self.colours = mouth_colours(colours, pose_of(face.features, face.box_in(first)))
+        self.head = head_shape(colours, first, is_frontal=face.is_frontal)
 
     def region_at(self, plate: FittedPlate, frame: int) -> RegionWindow:
         """Return the region at a frame in pixels of the result."""
@@ -137,16 +140,14 @@ class _PreparedCharacter:
         return RegionWindow(box=box, shape=self._region.shape, feather=self._region.feather)
 
 
-def _features(still: StillPicture, region: FaceRegion) -> FaceFeatures:
+def _box_on(still: StillPicture, region: FaceRegion) -> PixelBox:
+    """Return the region's first box in pixels of the still."""
     box = region.keys[0].box
-    return find_features(
-        still.bgr,
-        PixelBox(
-            x=box.x * still.width,
-            y=box.y * still.height,
-            width=box.width * still.width,
-            height=box.height * still.height,
-        ),
+    return PixelBox(
+        x=box.x * still.width,
+        y=box.y * still.height,
+        width=box.width * still.width,
+        height=box.height * still.height,
     )
 
 

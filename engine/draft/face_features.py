@@ -19,7 +19,8 @@ AVERAGE_EYE = (0.315, 0.40)
 AVERAGE_MOUTH = (0.5, 0.795)
 EYE_REACH = 0.11
 MOUTH_REACH = 0.10
-LIP_HEIGHT_PX, ALIKE_SHARE = (9, 20), 0.8
+LIP_HEIGHT_PX, ALIKE_SHARE, FAINTER_SHARE = (9, 20), 0.8, 0.4
+REDDER, LIPS_ABOUT_PX = 2.0, 13
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,33 @@ def find_features(picture_bgr: NDArray[np.uint8], box: PixelBox) -> FaceFeatures
         mouth_line=line,
         eyes_found=eyes is not None,
         mouth_found=found is not None,
+    )
+
+
+def traced_features(
+    picture_bgr: NDArray[np.uint8],
+    box: PixelBox,
+    eyes: tuple[tuple[float, float], tuple[float, float]],
+    mouth: tuple[float, float] | None,
+    *,
+    eyes_found: bool,
+) -> FaceFeatures:
+    """Return the features of the face in `box` whose eyes and mouth (None where it was not found) are known,
+    in shares of the box; the mouth's line is traced at that place.
+    """
+    left, right = eyes
+    place, line = mouth or _mouth_below(left, right), AVERAGE_FEATURES.mouth_line
+    patch = _patch(picture_bgr, box)
+    if mouth is not None and patch is not None:
+        roll = math.atan2(right[1] - left[1], right[0] - left[0])
+        place, line = _traced(_levelled(patch, mouth, roll), mouth, round(mouth[1] * PATCH_PX), roll)
+    return FaceFeatures(
+        left_eye=left,
+        right_eye=right,
+        mouth=place,
+        mouth_line=line,
+        eyes_found=eyes_found,
+        mouth_found=mouth is not None,
     )
 
 
@@ -137,9 +165,8 @@ def _find_mouth(
     a line.
     """
     centre = (guess[0] * PATCH_PX, guess[1] * PATCH_PX)
-    turn = cv2.getRotationMatrix2D(centre, math.degrees(roll), 1.0)
-    level = cv2.warpAffine(patch, turn, (PATCH_PX, PATCH_PX), borderMode=cv2.BORDER_REPLICATE)
-    darkness, redness = _lip_evidence(np.asarray(level, np.uint8))
+    level = _levelled(patch, guess, roll)
+    darkness, redness = _lip_evidence(level)
     score = darkness + 0.8 * redness
     half_width, half_height = 0.13 * PATCH_PX, MOUTH_REACH * PATCH_PX
     columns = slice(max(0, round(centre[0] - half_width)), round(centre[0] + half_width))
@@ -148,24 +175,46 @@ def _find_mouth(
     top, bottom = max(0, round(centre[1] - half_height)), min(PATCH_PX - 1, round(centre[1] + half_height))
     if bottom - top < 6:
         return None
-    row = top + _line_between_lips(profile[top:bottom])
+    about = cv2.blur(redness[:, columns].mean(axis=1, keepdims=True), (1, LIPS_ABOUT_PX))
+    row = top + _line_between_lips(profile[top:bottom], about[top:bottom].ravel())
     if float(score[row, columns].mean()) < 2.0:
         return None
-    line, height, shift = trace_mouth(np.asarray(level, np.uint8), (centre[0], row))
-    offset = (height - centre[1]) / PATCH_PX
+    return _traced(level, guess, row, roll)
+
+
+def _levelled(patch: NDArray[np.uint8], about: tuple[float, float], roll: float) -> NDArray[np.uint8]:
+    """Return the patch turned about a point so that the eyes are level."""
+    centre = (about[0] * PATCH_PX, about[1] * PATCH_PX)
+    turn = cv2.getRotationMatrix2D(centre, math.degrees(roll), 1.0)
+    level = cv2.warpAffine(patch, turn, (PATCH_PX, PATCH_PX), borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(level, np.uint8)
+
+
+def _traced(
+    level: NDArray[np.uint8], about: tuple[float, float], row: int, roll: float
+) -> tuple[tuple[float, float], MouthLine]:
+    """Return the middle and the course of the line at `row` of a patch levelled about a point."""
+    line, height, shift = trace_mouth(level, (about[0] * PATCH_PX, row))
+    offset = height / PATCH_PX - about[1]
     cosine, sine = math.cos(roll), math.sin(roll)
-    return (guess[0] + shift * cosine - offset * sine, guess[1] + shift * sine + offset * cosine), line
+    return (about[0] + shift * cosine - offset * sine, about[1] + shift * sine + offset * cosine), line
 
 
-def _line_between_lips(profile: NDArray[np.float32]) -> int:
+def _line_between_lips(profile: NDArray[np.float32], redness: NDArray[np.float32]) -> int:
     """Return the row of the strongest line; of two alike a lip apart the upper one, for the other is the
-    shadow under the lower lip.
+    shadow under the lower lip, unless lips are about the lower one: then the upper one is a moustache.
     """
     best = int(np.argmax(profile))
-    above = profile[max(0, best - LIP_HEIGHT_PX[1]) : max(0, best - LIP_HEIGHT_PX[0])]
-    if len(above) == 0 or float(above.max()) < ALIKE_SHARE * float(profile[best]):
-        return best
-    return max(0, best - LIP_HEIGHT_PX[1]) + int(np.argmax(above))
+    nearest, farthest = LIP_HEIGHT_PX
+    above = profile[max(0, best - farthest) : max(0, best - nearest)]
+    if len(above) and float(above.max()) >= ALIKE_SHARE * float(profile[best]):
+        row = max(0, best - farthest) + int(np.argmax(above))
+        return row if redness[best] < redness[row] + REDDER else best
+    below = profile[best + nearest : best + farthest]
+    if len(below) and float(below.max()) >= FAINTER_SHARE * float(profile[best]):
+        row = best + nearest + int(np.argmax(below))
+        return row if redness[row] >= redness[best] + REDDER else best
+    return best
 
 
 def _lip_evidence(level: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

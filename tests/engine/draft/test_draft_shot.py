@@ -139,8 +139,8 @@ def test_two_characters_move_independently(shoot, character, drive, plate, tmp_p
     plate = cv2.subtract(plate, grain)
     path = tmp_path / "grainy.png"
     path.write_bytes(cv2.imencode(".png", plate)[1].tobytes())
-    left = RegionBox(x=0.05, y=0.3, width=0.12, height=0.21)
-    right = RegionBox(x=0.8, y=0.3, width=0.12, height=0.21)
+    left = RegionBox(x=0.05, y=0.3, width=0.16, height=0.28)
+    right = RegionBox(x=0.79, y=0.3, width=0.16, height=0.28)
     ada, ben = character("Ada", left, driving=[drive()]), character("Ben", right, driving=[drive()], head=0.5)
 
     both = shoot(ada, ben, still=path).picture(14)

@@ -38,8 +38,8 @@ def analysed(path, **changes):
 def moving(tmp_path_factory):
     """A driver that turns its head to and fro, then opens its mouth."""
     path = tmp_path_factory.mktemp("moving") / "moving.mkv"
-    rolls = np.concatenate([np.zeros(4), 0.15 * np.sin(np.linspace(0, np.pi, 12)), np.zeros(16)])
-    mouths = np.concatenate([np.zeros(20), np.sin(np.linspace(0, np.pi, 12))])
+    rolls = np.concatenate([np.zeros(3), 0.15 * np.sin(np.linspace(0, np.pi, 11)), np.zeros(9)])
+    mouths = np.concatenate([np.zeros(15), np.sin(np.linspace(0, np.pi, 8))])
     frames = [
         draw_face(DrawnExpression(roll=roll, travel_x=120 * roll, mouth_open=mouth))
         for roll, mouth in zip(rolls, mouths, strict=True)
@@ -53,7 +53,7 @@ def test_the_head_follows_the_drawn_head(moving):
 
     # the drawn angle turns against the clock, pictures' axes with it
     assert np.abs(motion.head[:, 0] + rolls - motion.head[0, 0]).max() < 0.03
-    assert motion.head[9, 2] - motion.head[0, 2] > 0.02
+    assert motion.head[8, 2] - motion.head[0, 2] > 0.02
     assert motion.lost_s == ()
 
 
@@ -80,7 +80,7 @@ def test_the_inside_of_the_mouth_is_seen_while_it_is_open(moving):
     seen = motion.mouth_inside.astype(np.float32).mean(axis=(1, 2))
 
     assert seen[int(np.argmax(mouths))] > 8.0
-    assert seen[:15].max() < 2.0
+    assert seen[:12].max() < 2.0
 
 
 def test_the_neutral_frame_has_a_closed_mouth(moving):
@@ -92,7 +92,7 @@ def test_the_neutral_frame_has_a_closed_mouth(moving):
 def test_a_chosen_neutral_frame_is_kept(moving):
     path, *_ = moving
 
-    motion = analysed(path, neutral_s=Fraction(1, 10), end_s=Fraction(1, 2))
+    motion = analysed(path, neutral_s=Fraction(1, 10), end_s=Fraction(1, 5))
 
     assert motion.neutral_s == pytest.approx(0.1)
     assert np.abs(motion.flow[2].astype(np.float32)).max() < 0.004
@@ -108,14 +108,12 @@ def test_a_still_driver_gives_a_still_face(media):
 def test_frames_without_the_face_are_bridged_and_told(tmp_path):
     path = tmp_path / "gap.mkv"
     blank = np.full((512, 512, 3), 128, np.uint8)
-    frames = [draw_face(DrawnExpression(travel_x=2.0 * number)) for number in range(16)]
-    write_drawn_clip(
-        path, [blank if 8 <= number < 12 else frame for number, frame in enumerate(frames)], RATE
-    )
+    frames = [draw_face(DrawnExpression(travel_x=2.0 * number)) for number in range(12)]
+    write_drawn_clip(path, [blank if 5 <= number < 8 else frame for number, frame in enumerate(frames)], RATE)
 
     motion = analysed(path)
 
-    assert motion.lost_s == (pytest.approx((0.4, 0.6)),)
+    assert motion.lost_s == (pytest.approx((0.25, 0.4)),)
     assert np.all(np.diff(motion.head[:, 2]) > -1e-3)
 
 
@@ -139,7 +137,7 @@ def test_a_face_that_is_not_there_is_refused(media):
 
 def test_the_second_driver_is_the_one_on_the_right(tmp_path):
     path = tmp_path / "pair.mkv"
-    mouths = [0, 0, 0, 0.5, 1, 0.5, 0, 0]
+    mouths = [0, 0, 0.5, 1, 0.5, 0]
     frames = [np.hstack([draw_face(), draw_face(DrawnExpression(mouth_open=mouth))]) for mouth in mouths]
     write_drawn_clip(path, frames, RATE)
 
@@ -159,31 +157,29 @@ def test_a_clip_of_one_frame_is_analysed(tmp_path):
     assert np.abs(motion.head).max() < 1e-4
 
 
-def test_an_analysis_is_made_once(media, tmp_path):
-    part = part_of(media / "calm.mkv", end_s=Fraction(1, 10))
-    first = cached_analysis(part, tmp_path / "cache", lambda _share: None, lambda: None)
+@pytest.fixture(scope="module")
+def one_frame(media, tmp_path_factory):
+    """A part of one frame, its motion, and a cache that holds it."""
+    part = part_of(media / "calm.mkv", end_s=Fraction(1, 20))
+    cache = tmp_path_factory.mktemp("kept")
+    return part, cached_analysis(part, cache, lambda _share: None, lambda: None), cache
+
+
+def test_an_analysis_is_made_once(one_frame):
+    part, first, cache = one_frame
 
     def refuse():
         raise AssertionError("analysed again")
 
-    again = cached_analysis(part, tmp_path / "cache", lambda _share: None, refuse)
+    again = cached_analysis(part, cache, lambda _share: None, refuse)
 
     assert np.array_equal(first.flow, again.flow)
     assert again.lost_s == first.lost_s
 
 
-@pytest.fixture(scope="module")
-def one_frame(media, tmp_path_factory):
-    """A part of one frame, and a cache that holds it."""
-    part = part_of(media / "calm.mkv", end_s=Fraction(1, 20))
-    cache = tmp_path_factory.mktemp("kept")
-    cached_analysis(part, cache, lambda _share: None, lambda: None)
-    return part, cache
-
-
 @pytest.mark.parametrize("damage", [b"", b"not an archive", b"PK\x03\x04 cut short"])
 def test_a_damaged_cache_file_is_made_again(one_frame, tmp_path, damage):
-    part, cache = one_frame
+    part, _, cache = one_frame
     (kept,) = cache.glob("*.npz")
     whole = kept.read_bytes()
     file = tmp_path / kept.name
