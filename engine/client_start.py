@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from engine.locations import EngineLocations
+from engine.locations import EngineLocations, child_environment
 from engine.protocol.errors import ErrorCode, UserError
 
 SERVER_MODULE = "engine.server"
@@ -34,6 +34,7 @@ def _launch(locations: EngineLocations) -> None:
                 stdout=log,
                 stderr=log,
                 cwd=source_root(),
+                env=child_environment(),
                 timeout=_LAUNCH_TIMEOUT_S,
                 check=False,
             )
@@ -50,6 +51,7 @@ def start_detached(command: list[str]) -> "subprocess.Popen[bytes]":
         command,
         stdin=subprocess.DEVNULL,
         cwd=source_root(),
+        env=child_environment(),
         start_new_session=True,
         creationflags=flags,
     )

@@ -53,11 +53,25 @@ def engine_locations() -> EngineLocations:
     MASQUE_HOME puts all of them under one directory (for portable use). Raises UserError where a directory
     cannot be made or belongs to somebody else.
     """
-    home = os.environ.get(HOME_VARIABLE)
-    locations = _under(Path(home).expanduser().absolute()) if home else _of_this_user()
+    home = _home()
+    locations = _of_this_user() if home is None else _under(home)
     for directory in (locations.data, locations.cache, locations.log, locations.runtime, locations.work):
         _make_private(directory)
     return locations
+
+
+def child_environment() -> dict[str, str]:
+    """Return this process's environment for a child that runs in another directory.
+
+    A relative MASQUE_HOME means the same place there as here.
+    """
+    home = _home()
+    return dict(os.environ) if home is None else {**os.environ, HOME_VARIABLE: str(home)}
+
+
+def _home() -> Path | None:
+    home = os.environ.get(HOME_VARIABLE)
+    return Path(home).expanduser().absolute() if home else None
 
 
 def _under(home: Path) -> EngineLocations:
