@@ -32,8 +32,21 @@ _CLEARED_KEPT_S = 30 * 86_400.0
 class JobQueue:
     """All jobs and what can be done to them. Methods raise UserError; `on_event` hears of every change."""
 
-    def __init__(self, store: JobStore, on_event: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        on_event: Callable[[Event], None],
+        *,
+        notice: str = "",
+        finished_outputs: Callable[[str], int] = lambda _job_id: 0,
+    ) -> None:
+        """Read the queue.
+
+        `notice` is what opening the store had to say; `finished_outputs` tells how many files of a job's take
+        are whole.
+        """
         self._store = store
+        self._finished_outputs = finished_outputs
         self._on_event = on_event
         jobs, self._settings, unreadable = store.load()
         self._jobs = {job.job_id: job for job in jobs if job.cleared_at is None}
@@ -41,9 +54,8 @@ class JobQueue:
         self._by_request = {job.request.request_id: job.job_id for job in jobs}
         self._progress: dict[str, JobProgress] = {}
         self._reached_written_at = 0.0
-        self.notice = (
-            f"{unreadable} jobs in the queue could not be read and are left out." if unreadable else ""
-        )
+        left_out = f"{unreadable} jobs in the queue could not be read and are left out." if unreadable else ""
+        self._load_notice = " ".join(part for part in (notice, left_out) if part)
         self._forget_long_cleared()
         self._after_start()
 
@@ -57,12 +69,25 @@ class JobQueue:
             del self._by_request[job.request.request_id]
 
     def _after_start(self) -> None:
-        changed, settings = policy.after_engine_crash(self._jobs.values(), self._settings, time.time())
+        changed, settings = policy.after_engine_crash(
+            self._jobs.values(), self._settings, time.time(), self._finished_outputs
+        )
         if changed:
             _log.warning("the engine died while it rendered %s", ", ".join(job.job_id for job in changed))
             self._write(changed, settings)
 
     # ---- asking ----
+
+    @property
+    def complete(self) -> bool:
+        """Whether all jobs that were ever queued here are known: none was lost with a damaged file."""
+        return not self._load_notice
+
+    @property
+    def notice(self) -> str:
+        """What the user is to know: jobs that could not be read, and why the engine has paused the queue."""
+        parts = (self._load_notice, self._settings.pause_reason)
+        return " ".join(part for part in parts if part)
 
     def status(self) -> QueueStatus:
         """Return the queue as a whole."""
@@ -163,7 +188,7 @@ class JobQueue:
     def resume_queue(self) -> None:
         """Go on, with the jobs that were paused with the queue."""
         held = [policy.resumed(job) for job in self._jobs.values() if job.held_by_queue]
-        self._write(held, replace(self._settings, paused=False, needs_answer=False))
+        self._write(held, replace(self._settings, paused=False, needs_answer=False, pause_reason=""))
 
     def set_after_crash(self, choice: AfterCrash) -> None:
         """Choose what happens on start after a crash."""
@@ -216,10 +241,14 @@ class JobQueue:
         """Keep the error of a job."""
         self._end(job_id, lambda job: policy.failed(job, error, time.time()))
 
-    def lost(self, job_id: str, reason: str, *, from_outside: bool) -> None:
-        """Note that the attempt at a job ended without an answer; `from_outside` that somebody killed it."""
+    def lost(self, job_id: str, reason: str, *, from_outside: bool, outputs: int = 0) -> None:
+        """Note that the attempt at a job ended without an answer; `from_outside` that somebody killed it.
+
+        `outputs`: how many files of its take are whole.
+        """
 
         def become(job: JobRecord) -> JobRecord:
+            job = policy.with_outputs(job, outputs)
             return policy.attempt_lost(job, reason, time.time(), from_outside=from_outside)
 
         self._end(job_id, become)
@@ -228,13 +257,14 @@ class JobQueue:
         """Queue a running job again with its finished frames; not counted as an attempt."""
         self._end(job_id, lambda job: replace(job, state=JobState.QUEUED))
 
-    def job_ids(self, *states: JobState) -> frozenset[str]:
-        """Return the jobs that are in one of these states."""
-        return frozenset(job.job_id for job in self._jobs.values() if job.state in states)
+    def job_ids(self, *states: JobState, with_cleared: bool = False) -> frozenset[str]:
+        """Return the jobs that are in one of these states, on request also those cleared lately."""
+        known = [*self._jobs.values(), *(self._cleared.values() if with_cleared else ())]
+        return frozenset(job.job_id for job in known if job.state in states)
 
-    def stop_starting(self) -> None:
-        """Pause the queue because no render can be started at all."""
-        self._write([], replace(self._settings, paused=True))
+    def stop_starting(self, reason: str) -> None:
+        """Pause the queue because no render can be started at all; `reason` is a sentence for the user."""
+        self._write([], replace(self._settings, paused=True, pause_reason=reason))
 
     def _end(self, job_id: str, become: Callable[[JobRecord], JobRecord], *, always: bool = False) -> None:
         """End an attempt.

@@ -14,7 +14,8 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
 from engine.jobs.records import JobRecord, QueueSettings
-from engine.jobs.tables import QUEUE_SCHEMA, jobs_table, metadata, queue_table
+from engine.jobs.store_upgrade import bring_up_to_date
+from engine.jobs.tables import QUEUE_SCHEMA, jobs_table, queue_table
 from engine.protocol.codec import (
     decode_error,
     decode_request,
@@ -106,17 +107,9 @@ class JobStore:
             findings = connection.exec_driver_sql("PRAGMA quick_check(1)").scalars().all()
             if findings != ["ok"]:
                 raise DamagedQueueError(str(findings[0]))
-            metadata.create_all(connection)
-            connection.execute(select(jobs_table).limit(1)).all()
-            row = connection.execute(select(queue_table)).mappings().one_or_none()
-            if row is None:
+            bring_up_to_date(connection, self._path)
+            if connection.execute(select(queue_table)).one_or_none() is None:
                 _write_settings(connection, QueueSettings())
-            elif row["schema_version"] > QUEUE_SCHEMA:
-                raise UserError(
-                    f"The queue {self._path} was written by a newer Masque.",
-                    next_step="Start the newer Masque, or move that file away to begin with an empty queue.",
-                    code=ErrorCode.VERSION_MISMATCH,
-                )
 
     @contextmanager
     def _explain(self) -> Iterator[None]:
@@ -153,6 +146,7 @@ def _write_settings(connection: Connection, settings: QueueSettings) -> None:
         "paused": settings.paused,
         "needs_answer": settings.needs_answer,
         "after_crash": settings.after_crash.value,
+        "pause_reason": settings.pause_reason or None,
     }
     statement = insert(queue_table).values(id=_QUEUE_ROW, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
@@ -192,13 +186,16 @@ def _to_record(row: dict[str, Any]) -> JobRecord:
 
 def _to_settings(row: dict[str, Any]) -> QueueSettings:
     return QueueSettings(
-        paused=row["paused"], needs_answer=row["needs_answer"], after_crash=AfterCrash(row["after_crash"])
+        paused=row["paused"],
+        needs_answer=row["needs_answer"],
+        after_crash=AfterCrash(row["after_crash"]),
+        pause_reason=row["pause_reason"] or "",
     )
 
 
 def _is_damage(error: DatabaseError) -> bool:
     code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
-    return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
+    return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def _explained(error: DatabaseError, path: Path) -> UserError:

@@ -1,6 +1,6 @@
 """What may happen to a job, and what happens next: functions from records to records, nothing stored here."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from engine.jobs.records import KILL_LIMIT, JobRecord, QueueSettings
@@ -70,9 +70,9 @@ def failed(job: JobRecord, error: ErrorReport, now: float) -> JobRecord:
 def attempt_lost(job: JobRecord, reason: str, now: float, *, from_outside: bool = False) -> JobRecord:
     """Return the job after its attempt ended without an answer (a crash, a kill, a power cut).
 
-    An attempt that finished a new frame sets the counts back; one that did not is counted, and at the limit
-    the job fails, so that a job which always crashes cannot run for ever. A kill from outside is no fault of
-    the job: it has a count and a limit of its own.
+    An attempt that finished a new frame (or, after the last one, a file) sets the counts back; one that did
+    not is counted, and at the limit the job fails, so that a job which always crashes cannot run for ever. A
+    kill from outside is no fault of the job: it has a count and a limit of its own.
     """
     attempts, kills = job.attempts + (not from_outside), job.kills + from_outside
     if job.frames_reached > job.frames_before:
@@ -91,16 +91,37 @@ def attempt_lost(job: JobRecord, reason: str, now: float, *, from_outside: bool 
     return failed(waiting, report, now)
 
 
+def with_outputs(job: JobRecord, outputs: int) -> JobRecord:
+    """Return the job with `outputs` whole files of its take counted as progress beyond its last frame.
+
+    A long render finishes for long: without this, crashes in that time would look like no progress.
+    """
+    if outputs < 1:
+        return job
+    return replace(job, frames_reached=max(job.frames_reached, job.request.frame_count + outputs))
+
+
 def after_engine_crash(
-    jobs: Iterable[JobRecord], settings: QueueSettings, now: float
+    jobs: Iterable[JobRecord],
+    settings: QueueSettings,
+    now: float,
+    finished_outputs: Callable[[str], int] = lambda _job_id: 0,
 ) -> tuple[list[JobRecord], QueueSettings]:
-    """Return the jobs that change, and the queue's settings, when the engine starts after it died at work."""
+    """Return the jobs that change, and the queue's settings, when the engine starts after it died at work.
+
+    `finished_outputs` tells how many files of a job's take are whole.
+    """
     reason = "the engine was ended while it rendered"
-    changed = [attempt_lost(job, reason, now) for job in jobs if job.state is JobState.RUNNING]
+    running = [job for job in jobs if job.state is JobState.RUNNING]
+    changed = [attempt_lost(with_outputs(job, finished_outputs(job.job_id)), reason, now) for job in running]
     if not changed or settings.after_crash is AfterCrash.RUN:
         return changed, settings
     asks = settings.after_crash is AfterCrash.ASK
-    return changed, replace(settings, paused=True, needs_answer=asks)
+    scene = running[0].request.scene_name
+    told = (
+        f"The queue is paused: the engine was ended while it rendered “{scene}”. Resume the queue to go on."
+    )
+    return changed, replace(settings, paused=True, needs_answer=asks, pause_reason=told)
 
 
 def paused(job: JobRecord, *, with_queue: bool = False) -> JobRecord:

@@ -14,11 +14,11 @@ KILL_LIMIT = 12
 class JobRecord:
     """A job as it is stored. Times are Unix seconds.
 
-    `frames_reached` is the highest number of frames any attempt has finished, `frames_before` what it was
-    when the present attempt began: an attempt that raises it made progress. `kills` counts attempts in a row
-    that somebody ended from outside. A job with `cleared_at` is out of the queue, but how it ended is still
-    told to a project that asks. `held_by_queue` marks a job that was paused with the queue and goes on
-    with it.
+    `frames_reached` is the highest number of frames any attempt has finished, and after the last one also
+    counts the take's finished files; `frames_before` is what it was when the present attempt began: an
+    attempt that raises it made progress. `kills` counts attempts in a row that somebody ended from outside.
+    A job with `cleared_at` is out of the queue, but how it ended is still told to a project that asks.
+    `held_by_queue` marks a job that was paused with the queue and goes on with it.
     """
 
     job_id: str
@@ -42,7 +42,8 @@ class JobRecord:
     def view(self, progress: JobProgress | None = None) -> JobView:
         """Return the job as clients see it; without `progress` (a running job's) what is stored is told."""
         request = self.request
-        stored = JobProgress(frames_done=self.frames_reached, frame_count=request.frame_count)
+        frames_done = min(self.frames_reached, request.frame_count)
+        stored = JobProgress(frames_done=frames_done, frame_count=request.frame_count)
         return JobView(
             job_id=self.job_id,
             request_id=request.request_id,
@@ -72,8 +73,12 @@ class JobRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueSettings:
-    """The queue as a whole, as it is stored."""
+    """The queue as a whole, as it is stored.
+
+    `pause_reason` is a sentence for the user where the engine has paused the queue by itself.
+    """
 
     paused: bool = False
     needs_answer: bool = False
     after_crash: AfterCrash = AfterCrash.RUN
+    pause_reason: str = ""

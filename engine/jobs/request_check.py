@@ -2,6 +2,7 @@
 
 from pathlib import PurePath
 
+from engine.jobs.character_check import check_character, refused
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.render_request import RenderRequest
 from engine.protocol.version import REQUEST_SCHEMA
@@ -9,6 +10,7 @@ from engine.protocol.version import REQUEST_SCHEMA
 MAX_FRAMES = 1_000_000
 MAX_SIDE = 16_384
 MAX_NAME = 128
+MAX_STEM = 255  # letters; the files' names are cut to what a disk takes
 PRIORITY_LIMIT = 1_000_000
 _FORBIDDEN = frozenset('/\\:*?"<>|')
 
@@ -24,51 +26,45 @@ def check_request(request: RenderRequest) -> None:
     _check_identity(request)
     _check_size(request)
     _check_place(request)
+    for character in request.characters:
+        check_character(character)
 
 
 def _check_identity(request: RenderRequest) -> None:
     for name in ("request_id", "project_id", "scene_id", "take_id"):
         value = getattr(request, name)
         if not value or len(value) > MAX_NAME:
-            raise _refused(
+            raise refused(
                 f"The render request has no usable {name}", "Build the request again from its scene"
             )
     if not 0 <= request.seed < 2**63:
-        raise _refused(f"{request.seed} is not a usable seed", "Choose a seed of 0 or more")
+        raise refused(f"{request.seed} is not a usable seed", "Choose a seed of 0 or more")
     names = [character.name for character in request.characters]
     if len(set(names)) != len(names):
-        raise _refused("Two characters of the scene have the same name", "Rename one of them")
-    if any(not character.region.keys for character in request.characters):
-        raise _refused("A character of the scene has no face region", "Draw the region of each character")
+        raise refused("Two characters of the scene have the same name", "Rename one of them")
 
 
 def _check_size(request: RenderRequest) -> None:
     if not 1 <= request.frame_count <= MAX_FRAMES:
-        raise _refused(
+        raise refused(
             f"A render has 1 to {MAX_FRAMES:,} frames, not {request.frame_count:,}", "Choose another length"
         )
     for side in (request.width, request.height):
         if side % 2 or not 2 <= side <= MAX_SIDE:
-            raise _refused(
+            raise refused(
                 f"A picture of {request.width}x{request.height} cannot be rendered",
                 f"Choose even sides from 2 to {MAX_SIDE} pixels",
             )
     if not 0 < request.frame_rate <= 1000:
-        raise _refused(
-            f"{request.frame_rate} is not a usable frame rate", "Choose one above 0 and up to 1000"
-        )
+        raise refused(f"{request.frame_rate} is not a usable frame rate", "Choose one above 0 and up to 1000")
     if not 8_000 <= request.sample_rate <= 192_000:
-        raise _refused(f"{request.sample_rate} Hz is not a usable sample rate", "Choose 8000 to 192000 Hz")
+        raise refused(f"{request.sample_rate} Hz is not a usable sample rate", "Choose 8000 to 192000 Hz")
 
 
 def _check_place(request: RenderRequest) -> None:
     if not request.output_directory.is_absolute():
-        raise _refused(f"The output folder {request.output_directory} is not absolute", "Give its full path")
+        raise refused(f"The output folder {request.output_directory} is not absolute", "Give its full path")
     stem = request.file_stem
     plain = stem == PurePath(stem).name and not _FORBIDDEN.intersection(stem) and stem.isprintable()
-    if not stem or not plain or stem.startswith(".") or len(stem.encode()) > 200:
-        raise _refused(f"“{stem[:60]}” cannot be the beginning of a file name", "Rename the scene")
-
-
-def _refused(message: str, next_step: str) -> UserError:
-    return UserError(f"{message}.", next_step=f"{next_step}.", code=ErrorCode.BAD_INPUT)
+    if not stem or not plain or stem.startswith(".") or len(stem) > MAX_STEM:
+        raise refused(f"“{stem[:60]}” cannot be the beginning of a file name", "Rename the scene")

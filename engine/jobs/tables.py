@@ -14,6 +14,7 @@ queue_table = Table(
     Column("paused", Boolean, nullable=False),
     Column("needs_answer", Boolean, nullable=False),
     Column("after_crash", String(16), nullable=False),
+    Column("pause_reason", Text),
 )
 
 jobs_table = Table(

@@ -38,6 +38,7 @@ class DraftRenderer:
         files = claim_take_files(request, work)
         known = finished_take(files, request)
         if known is not None:
+            files.reservation.unlink(missing_ok=True)  # a kill between the summary and this leaves it
             return known
         notes = RenderNotes(work)
         try:

@@ -14,6 +14,9 @@ from engine.protocol.render_request import RenderRequest
 from engine.renderers.work_directory import note_outputs, noted_outputs
 
 SUMMARY_NAME = "take.json"
+_STEM_BYTES = 150  # with a number, a label of 72 bytes with its own, and an ending below 255, the usual limit
+_LABEL_BYTES = 72
+_LABEL_LETTERS = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,16 +78,18 @@ def _in_order(paths: Sequence[Path]) -> TakeFiles:
 
 def _candidates(request: RenderRequest) -> Iterator[TakeFiles]:
     folder = request.output_directory
-    taken = (folder / SUMMARY_NAME).exists()
+    taken = (folder / SUMMARY_NAME).exists() or any(folder.glob(".*.reserved"))
+    labels = tuple(_labels(request))
+    plain = shortened(request.file_stem, _STEM_BYTES)
     for number in count(1):
-        stem = request.file_stem if number == 1 else f"{request.file_stem}_{number}"
+        stem = plain if number == 1 else f"{plain}_{number}"
         yield TakeFiles(
             reservation=folder / f".{stem}.reserved",
             master=folder / f"{stem}.mkv",
             viewing=folder / f"{stem}.mp4",
             mix=folder / f"{stem}.wav",
             summary=folder / (f"{stem}.{SUMMARY_NAME}" if taken else SUMMARY_NAME),
-            stems=tuple(folder / f"{stem}_{label}.wav" for label in _labels(request)),
+            stems=tuple(folder / f"{stem}_{label}.wav" for label in labels),
         )
 
 
@@ -92,7 +97,8 @@ def _labels(request: RenderRequest) -> Iterator[str]:
     """Yield a word for each character that a file name may hold, no two alike."""
     used: set[str] = set()
     for character in request.characters:
-        plain = re.sub(r"[^\w-]+", "_", character.name).strip("_")[:40] or "character"
+        plain = re.sub(r"[^\w-]+", "_", character.name).strip("_")[:_LABEL_LETTERS]
+        plain = shortened(plain, _LABEL_BYTES).strip("_") or "character"
         label = next(
             label
             for number in count(1)
@@ -100,6 +106,11 @@ def _labels(request: RenderRequest) -> Iterator[str]:
         )
         used.add(label.casefold())
         yield label
+
+
+def shortened(name: str, most_bytes: int) -> str:
+    """Return as many of a name's letters as fit into `most_bytes` of UTF-8: file systems count bytes."""
+    return name.encode()[:most_bytes].decode(errors="ignore")
 
 
 def _has_size(path: Path, size: int) -> bool:

@@ -4,16 +4,18 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from engine.media.atomic import atomic_path
+from engine.protocol.codec import decode_result
 from engine.protocol.errors import UserError
 
 _log = logging.getLogger(__name__)
 LOCK_NAME = "lock"
 OUTPUTS_NAME = "outputs.json"
+_RESERVATION, _MASTER, _SUMMARY = 0, 1, 4
 
 
 def note_outputs(directory: Path, outputs: Collection[Path]) -> None:
@@ -35,18 +37,43 @@ def noted_outputs(directory: Path) -> tuple[Path, ...]:
     return tuple(Path(text) for text in texts)
 
 
+def finished_outputs(directory: Path) -> int:
+    """Return how many of the noted files are there: each appears when it is whole."""
+    return sum(_exists(path) for path in noted_outputs(directory)[_RESERVATION + 1 :])
+
+
 def delete_outputs(directory: Path) -> None:
     """Delete the outputs begun from a work directory. A folder that is out of reach is said in the log.
 
+    The files of a take whose summary is whole are the user's: of those nothing but the reservation goes.
     Call it where no worker works in it.
     """
-    for path in noted_outputs(directory):
+    outputs = noted_outputs(directory)
+    for path in outputs[: _RESERVATION + 1] if _is_take(outputs) else outputs:
         try:
             path.unlink(missing_ok=True)
             _delete_torn(path)
         except (OSError, UserError) as error:
             _log.warning("%s could not be deleted: %s", path, error)
     (directory / OUTPUTS_NAME).unlink(missing_ok=True)
+
+
+def _is_take(outputs: Sequence[Path]) -> bool:
+    """Return whether the summary among a job's outputs is whole and tells of these very files."""
+    if len(outputs) <= _SUMMARY:
+        return False
+    try:
+        result = decode_result(outputs[_SUMMARY].read_bytes())
+    except (OSError, UserError):
+        return False
+    return outputs[_MASTER].name in {file.name for file in result.files}
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _delete_torn(path: Path) -> None:

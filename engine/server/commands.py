@@ -41,13 +41,11 @@ class EngineCommands:
         locations: EngineLocations,
         *,
         stop: Callable[[], None],
-        notice: str,
     ) -> None:
         self._queue = queue
         self._runner = runner
         self._locations = locations
         self._stop = stop
-        self._notice = notice
         self._began = time.monotonic()
         self.clients = 0
 
@@ -126,7 +124,7 @@ class EngineCommands:
     def _status(self, *, stop: bool) -> EngineStatus:
         if stop:
             self._stop()
-        notices = (self._notice, self._queue.notice, self._runner.notice)
+        notices = (self._queue.notice, self._runner.notice)
         return EngineStatus(
             process_id=os.getpid(),
             worker_process_id=self._runner.worker_process_id,

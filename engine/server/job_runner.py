@@ -23,7 +23,12 @@ from engine.protocol.messages import (
     WorkerReport,
     WorkerStopped,
 )
-from engine.renderers.work_directory import delete_outputs, discard_work, remove_stale_work
+from engine.renderers.work_directory import (
+    delete_outputs,
+    discard_work,
+    finished_outputs,
+    remove_stale_work,
+)
 from engine.server.settings import ServerSettings
 from engine.server.worker_process import WorkerLostError, WorkerProcess, WorkerStartError
 
@@ -69,12 +74,17 @@ class JobRunner:
         self._worker: WorkerProcess | None = None
         self._starts_failed = 0
         self.notice = ""
-        if not queue.notice:  # a job that could not be read may need its frames
-            unneeded = {JobState.DONE, JobState.CANCELLED}
-            needed = queue.job_ids(*(state for state in JobState if state not in unneeded))
-            for job_id in queue.job_ids(JobState.FAILED):
-                delete_outputs(locations.work_directory(job_id))
-            remove_stale_work(locations.work, needed=needed, done=queue.job_ids(JobState.DONE))
+        if queue.complete:  # a job that could not be read may need its frames, and its take is the user's
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Delete what jobs that are over have left behind; the takes of those that are done stay."""
+        unneeded = {JobState.DONE, JobState.CANCELLED}
+        needed = self._queue.job_ids(*(state for state in JobState if state not in unneeded))
+        for job_id in self._queue.job_ids(JobState.FAILED):
+            delete_outputs(self._locations.work_directory(job_id))
+        done = self._queue.job_ids(JobState.DONE, with_cleared=True)
+        remove_stale_work(self._locations.work, needed=needed, done=done)
 
     @property
     def worker_process_id(self) -> int | None:
@@ -119,7 +129,11 @@ class JobRunner:
         attempt.discard = attempt.discard or discard
         if attempt.stop_at is None:
             attempt.stop_at = asyncio.get_running_loop().time() + self._settings.worker_limits.stop_s
-        await attempt.worker.send(StopRender(job_id=job_id, discard=attempt.discard))
+        try:
+            await attempt.worker.send(StopRender(job_id=job_id, discard=attempt.discard))
+        except WorkerLostError as lost:
+            _log.warning("the worker was not told to stop: %s", lost)
+            await attempt.worker.kill()
         await attempt.ended.wait()
 
     async def shutdown(self) -> None:
@@ -151,6 +165,7 @@ class JobRunner:
         async with WorkerProcess(self._settings.worker_command, limits, log_path) as worker:
             self._worker = worker
             self._starts_failed = 0
+            self.notice = ""
             try:
                 while await self._work_to_do(limits.idle_s):
                     job = self._queue.next_to_run()
@@ -182,7 +197,10 @@ class JobRunner:
             _log.warning("the worker was lost: %s", reason)
             await attempt.worker.kill()
             if attempt.stop_at is None:
-                await self._settle(lambda: self._queue.lost(job_id, reason, from_outside=from_outside))
+                outputs = finished_outputs(self._locations.work_directory(job_id))
+                await self._settle(
+                    lambda: self._queue.lost(job_id, reason, from_outside=from_outside, outputs=outputs)
+                )
             else:
                 await self._settle(lambda: self._queue.given_back(job_id))
             self._clean(attempt)
@@ -245,7 +263,7 @@ class JobRunner:
 
     async def _trouble(self, error: UserError) -> None:
         _log.warning("the queue waits: %s", error)
-        self.notice = str(error)
+        self.notice = f"The queue waits a moment and tries again: {error}"
         await self._pause(_LONGEST_PAUSE_S)
         self.notice = ""
 
@@ -254,13 +272,15 @@ class JobRunner:
         self._starts_failed += 1
         _log.warning("the worker did not start (%d in a row): %s", self._starts_failed, error)
         if self._starts_failed < _START_LIMIT:
+            self.notice = f"The render process does not start ({error}); it is tried again."
             await self._pause(min(0.1 * 2**self._starts_failed, _LONGEST_PAUSE_S))
             return
-        self.notice = (
+        self.notice = ""
+        reason = (
             f"The queue is paused: the render process does not start ({error}). "
             f"Look into {self._locations.log / 'worker.log'}, then resume the queue."
         )
-        await self._settle(self._queue.stop_starting)
+        await self._settle(lambda: self._queue.stop_starting(reason))
 
     async def _pause(self, seconds: float) -> None:
         self._wake.clear()

@@ -20,6 +20,7 @@ from engine.jobs.logs import log_to_file
 from engine.locations import EngineLocations, engine_locations
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.version import PROTOCOL_VERSION, masque_version
+from engine.renderers.work_directory import finished_outputs
 from engine.server.commands import EngineCommands
 from engine.server.connections import Connections
 from engine.server.event_fanout import EventFanout
@@ -29,6 +30,7 @@ from engine.server.settings import DEFAULT_IDLE_EXIT_S, IDLE_EXIT_VARIABLE, Serv
 _log = logging.getLogger(__name__)
 _LISTENS_WITHIN_S = 30.0
 _LOCK_PATIENCE_S = 3.0
+_SHORTEST_STEP_S = 0.25
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -87,10 +89,15 @@ def _acquire(lock: FileLock, locations: EngineLocations, patience_s: float) -> N
 
 async def _serve(locations: EngineLocations, settings: ServerSettings, store: JobStore, notice: str) -> None:
     fanout = EventFanout()
-    queue = JobQueue(store, fanout.publish)
+    queue = JobQueue(
+        store,
+        fanout.publish,
+        notice=notice,
+        finished_outputs=lambda job_id: finished_outputs(locations.work_directory(job_id)),
+    )
     runner = JobRunner(queue, locations, settings, fanout.publish)
     stop = asyncio.Event()
-    commands = EngineCommands(queue, runner, locations, stop=stop.set, notice=notice)
+    commands = EngineCommands(queue, runner, locations, stop=stop.set)
     token = secrets.token_hex(32)
     server = await Connections(commands, fanout, token).listen()
     running = asyncio.create_task(runner.run())
@@ -124,7 +131,7 @@ async def _until_unused(
     stop: asyncio.Event, commands: EngineCommands, runner: JobRunner, idle_exit_s: float
 ) -> None:
     """Return when the engine is told to stop, or had neither client nor work for `idle_exit_s`."""
-    step_s = min(1.0, idle_exit_s / 4)
+    step_s = max(_SHORTEST_STEP_S, min(1.0, idle_exit_s / 4))
     unused_s = 0.0
     while unused_s <= idle_exit_s:
         try:

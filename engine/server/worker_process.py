@@ -13,6 +13,7 @@ from typing import Self
 
 from engine.client_start import source_root
 from engine.jobs.logs import rotate
+from engine.locations import child_environment
 from engine.protocol.codec import MAX_CALL_BYTES, decode_report, encode_order
 from engine.protocol.errors import UserError
 from engine.protocol.messages import WorkerAlive, WorkerOrder, WorkerReport
@@ -92,12 +93,22 @@ class WorkerProcess:
         self._still_s = 0.0
 
     async def send(self, order: WorkerOrder) -> None:
-        """Give an order. A worker that is gone is noticed by `next_report`."""
+        """Give an order. A worker that is gone is noticed by `next_report`.
+
+        Raises WorkerLostError where it does not take the order within the time between two signs of life.
+        """
         stdin = self._running().stdin
-        if stdin is not None:
-            with contextlib.suppress(ConnectionError):
+        if stdin is None:
+            return
+        try:
+            async with asyncio.timeout(self._limits.heartbeat_s):
                 stdin.write(encode_order(order))
                 await stdin.drain()
+        except ConnectionError:
+            return
+        except TimeoutError:
+            message = f"it took no order for {self._limits.heartbeat_s:g} seconds"
+            raise WorkerLostError(message) from None
 
     async def next_report(self) -> WorkerReport | None:
         """Return the next report, or None when there was none for a moment. Raises WorkerLostError.
@@ -146,6 +157,7 @@ class WorkerProcess:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=source_root(),
+                env=child_environment(),
                 limit=MAX_CALL_BYTES,
                 creationflags=flags,
             )

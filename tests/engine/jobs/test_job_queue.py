@@ -1,12 +1,26 @@
 """The queue in memory and on disk together."""
 
+from fractions import Fraction
+
 import pytest
 
 from engine.jobs import job_queue
 from engine.jobs.job_queue import JobQueue
 from engine.jobs.job_store import JobStore
 from engine.protocol.errors import ErrorCode, UserError
-from engine.protocol.jobs import JobState
+from engine.protocol.jobs import JobProgress, JobState, RenderResult
+
+RESULT = {
+    "take_id": "take",
+    "renderer": "draft",
+    "seed": 1,
+    "frame_rate": Fraction(24),
+    "frame_count": 5,
+    "width": 64,
+    "height": 64,
+    "has_alpha": False,
+    "files": (),
+}
 
 
 @pytest.fixture
@@ -14,11 +28,11 @@ def opened(tmp_path):
     """Open the queue's database, again and again; each time the former one is closed."""
     stores = []
 
-    def call():
+    def call(**what_is_known):
         for store in stores:
             store.close()
         stores.append(JobStore(tmp_path / "queue.sqlite3"))
-        return JobQueue(stores[-1], lambda _event: None)
+        return JobQueue(stores[-1], lambda _event: None, **what_is_known)
 
     yield call
     stores[-1].close()
@@ -52,3 +66,54 @@ def test_jobs_cleared_long_ago_are_forgotten_on_start(opened, make_request, monk
     later = opened()
     assert later.views(with_cleared=True) == ()
     assert later.submit(request, 0).state is JobState.QUEUED
+
+
+def test_cleared_jobs_are_among_those_that_are_done_when_asked_for(opened, make_request):
+    queue = opened()
+    request = make_request()
+    job = queue.start(queue.submit(request, 0).job_id)
+    queue.finished(job.job_id, RenderResult(**RESULT, request_id=request.request_id))
+    queue.clear_finished()
+    for known in (queue, opened()):
+        assert known.job_ids(JobState.DONE) == frozenset()
+        assert known.job_ids(JobState.DONE, with_cleared=True) == {job.job_id}
+
+
+def test_a_queue_that_followed_a_damaged_one_is_not_complete_and_says_so(opened):
+    assert opened().complete
+    queue = opened(notice="The queue was damaged.")
+    assert not queue.complete
+    assert queue.notice == "The queue was damaged."
+
+
+def test_why_the_engine_paused_the_queue_is_said_until_it_is_resumed(opened, make_request):
+    queue = opened()
+    queue.stop_starting("The queue is paused: nothing starts.")
+    for known in (queue, opened()):
+        assert known.notice == "The queue is paused: nothing starts."
+        assert known.complete
+    known.pause_queue(with_running=False)
+    assert known.notice
+    known.resume_queue()
+    assert known.notice == ""
+    assert opened().notice == ""
+
+
+def test_engine_crashes_while_a_take_is_finished_do_not_fail_it_as_long_as_files_come(
+    opened, make_request, caplog
+):
+    queue = opened()
+    job = queue.submit(make_request(), 0)
+    queue.start(job.job_id)
+    queue.progressed(job.job_id, JobProgress(frames_done=5, frame_count=5))
+    for files in range(6):
+        queue = opened(finished_outputs=lambda _job_id, files=files: files)
+        assert (queue.view(job.job_id).state, queue.view(job.job_id).attempts) == (JobState.QUEUED, 0)
+        queue.start(job.job_id)
+    for attempts in (1, 2, 3):
+        queue = opened(finished_outputs=lambda _job_id: 5)
+        assert queue.view(job.job_id).attempts == attempts
+        if attempts < 3:
+            queue.start(job.job_id)
+    assert queue.view(job.job_id).state is JobState.FAILED
+    assert "the engine died" in caplog.text

@@ -44,6 +44,20 @@ def reopened(path):
         store.close()
 
 
+def alter(path, *statements):
+    with sqlite3.connect(path) as database:
+        for statement in statements:
+            database.execute(statement)
+    database.close()
+
+
+def tables(path):
+    with sqlite3.connect(path) as database:
+        found = [row[0] for row in database.execute("SELECT sql FROM sqlite_master WHERE type = 'table'")]
+    database.close()
+    return found
+
+
 def test_what_is_saved_comes_back(path, job):
     store = JobStore(path)
     settings = QueueSettings(paused=True, needs_answer=True, after_crash=AfterCrash.ASK)
@@ -111,13 +125,54 @@ def test_two_damaged_queues_are_both_kept(path):
     assert len(list(path.parent.glob("queue.sqlite3.damaged-*"))) == 2
 
 
-def test_a_database_of_something_else_is_kept_aside(path):
-    with sqlite3.connect(path) as other:
-        other.execute("CREATE TABLE jobs (name TEXT)")
-    other.close()
-    store, notice = JobStore.open_or_replace(path)
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE jobs (name TEXT)",
+        "CREATE TABLE queue (id INTEGER PRIMARY KEY, schema_version INTEGER)",
+        "CREATE TABLE queue (version INTEGER)",
+    ],
+)
+def test_a_sound_database_of_something_else_is_refused_and_left_alone(path, statement):
+    alter(path, statement)
+    with pytest.raises(UserError) as caught:
+        JobStore.open_or_replace(path)
+    assert caught.value.report.code is ErrorCode.VERSION_MISMATCH
+    assert str(path) in caught.value.report.message
+    assert tables(path) == [statement]
+
+
+def test_an_older_queue_is_opened_and_gets_what_it_lacks(path, job):
+    store = JobStore(path)
+    store.save([job])
     store.close()
-    assert notice
+    alter(path, "ALTER TABLE jobs DROP COLUMN cleared_at", "ALTER TABLE queue DROP COLUMN pause_reason")
+    store, notice = JobStore.open_or_replace(path)
+    assert notice == ""
+    cleared, settings = replace(job, cleared_at=9.5), QueueSettings(paused=True, pause_reason="Why.")
+    assert store.load() == ([job], QueueSettings(), 0)
+    store.save([cleared], settings)
+    store.close()
+    assert reopened(path) == ([cleared], settings, 0)
+
+
+def test_a_newer_queue_of_another_shape_is_refused_and_left_alone(path, job):
+    store = JobStore(path)
+    store.save([job])
+    store.close()
+    alter(
+        path,
+        "UPDATE queue SET schema_version = 2",
+        "DROP TABLE jobs",
+        "ALTER TABLE queue DROP COLUMN after_crash",
+    )
+    before = tables(path)
+    with pytest.raises(UserError) as caught:
+        JobStore.open_or_replace(path)
+    assert caught.value.report.code is ErrorCode.VERSION_MISMATCH
+    assert "newer" in caught.value.report.message
+    assert tables(path) == before
+    assert not list(path.parent.glob("*.damaged-*"))
 
 
 def test_a_newer_queue_is_refused_and_left_alone(path, job):

@@ -55,6 +55,28 @@ def test_a_new_frame_sets_the_count_back_but_an_old_one_does_not(job):
     assert policy.attempt_lost(again, "it crashed", 4.0).attempts == 1
 
 
+def test_a_finished_file_of_the_take_counts_as_progress_once(job):
+    rendered = replace(policy.started(job, 1.0), frames_reached=job.request.frame_count)
+    lost = policy.attempt_lost(rendered, "it crashed", 2.0)
+    for files in (1, 2):
+        lost = replace(policy.started(lost, 3.0), attempts=2)
+        lost = policy.attempt_lost(policy.with_outputs(lost, files), "it crashed", 4.0)
+        assert (lost.state, lost.attempts) == (JobState.QUEUED, 0)
+        assert lost.view().progress.frames_done == job.request.frame_count
+    again = policy.attempt_lost(policy.with_outputs(policy.started(lost, 5.0), 2), "it crashed", 6.0)
+    assert again.attempts == 1
+    assert policy.with_outputs(job, 0) == job
+
+
+@pytest.mark.parametrize("choice", [AfterCrash.PAUSED, AfterCrash.ASK])
+def test_a_pause_after_a_crash_says_why(job, choice):
+    settings = QueueSettings(after_crash=choice)
+    _, paused = policy.after_engine_crash([policy.started(job, 1.0)], settings, 2.0)
+    assert paused.paused
+    assert job.request.scene_name in paused.pause_reason
+    assert "Resume" in paused.pause_reason
+
+
 def test_kills_from_outside_have_a_limit_of_their_own(job):
     for count in range(1, KILL_LIMIT):
         job = policy.attempt_lost(policy.started(job, 1.0), "somebody killed it", 2.0, from_outside=True)

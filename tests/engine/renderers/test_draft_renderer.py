@@ -249,6 +249,16 @@ async def test_a_render_killed_while_it_writes_its_files_equals_an_undisturbed_o
     assert names == {*(file.name for file in done.result.files), "take.json"}
 
 
+def test_what_a_kill_after_the_summary_left_goes_when_the_take_is_known_again(scene, tmp_path):
+    request, work = scene(frame_count=2), tmp_path / "work"
+    work.mkdir()
+    result = DraftRenderer(tmp_path).render(request, work, QuietReport())
+    reservation = request.output_directory / ".shot.reserved"
+    reservation.write_text(request.request_id)
+    assert DraftRenderer(tmp_path).render(request, work, QuietReport()) == result
+    assert not reservation.exists()
+
+
 async def test_a_render_cancelled_while_it_writes_its_files_leaves_none(shared_real_engine, connected, scene):
     request = scene(frame_count=250)
     async with connected() as client:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,12 @@ from engine.protocol.jobs import FileRole, RenderResult, ResultFile
 from engine.protocol.regions import FaceRegion, RegionShape
 from engine.protocol.render_request import CharacterInput
 from engine.renderers.take_files import claim_take_files, finished_take
-from engine.renderers.work_directory import discard_work, noted_outputs, remove_stale_work
+from engine.renderers.work_directory import (
+    discard_work,
+    finished_outputs,
+    noted_outputs,
+    remove_stale_work,
+)
 
 
 @pytest.fixture
@@ -160,6 +166,72 @@ def test_stale_work_goes_and_finished_outputs_stay(make_request, work, tmp_path)
     assert begun[needed].master.exists()
     assert begun[done].master.exists()
     assert not begun[cancelled].master.exists()
+
+
+def test_a_whole_take_is_never_deleted_whatever_its_job_is_held_for(make_request, work, tmp_path):
+    request = make_request()
+    directory = work("forgotten")
+    files = claim_take_files(request, directory)
+    files.master.write_bytes(b"12345")
+    master = ResultFile(role=FileRole.MASTER, name=files.master.name, size_bytes=5)
+    files.summary.write_text(encode_result(result_of(request, master)))
+    remove_stale_work(tmp_path / "work", needed=(), done=())
+    assert list((tmp_path / "work").iterdir()) == []
+    assert sorted(path.name for path in request.output_directory.iterdir()) == ["shot.mkv", "take.json"]
+
+
+def test_the_summary_of_another_take_does_not_keep_what_was_begun(make_request, work):
+    request = make_request()
+    directory = work("a")
+    files = claim_take_files(request, directory)
+    files.master.touch()
+    other = ResultFile(role=FileRole.MASTER, name="other.mkv", size_bytes=5)
+    files.summary.write_text(encode_result(result_of(request, other)))
+    discard_work(directory)
+    assert not files.master.exists()
+
+
+def test_two_takes_begun_in_one_folder_do_not_share_a_summary(make_request, work):
+    first = make_request()
+    one = claim_take_files(first, work("a"))
+    two = claim_take_files(replace(first, request_id="second"), work("b"))
+    assert (one.summary.name, two.summary.name) == ("take.json", "shot_2.take.json")
+
+
+def test_files_of_a_take_that_are_whole_are_counted(make_request, work):
+    directory = work("a")
+    assert finished_outputs(directory) == 0
+    files = claim_take_files(make_request(), directory)
+    assert finished_outputs(directory) == 0
+    files.master.touch()
+    files.mix.touch()
+    assert finished_outputs(directory) == 2
+
+
+@pytest.mark.parametrize("letter", ["x", "ü", "安", "😀"])
+def test_no_name_is_longer_than_a_disk_takes(make_request, work, letter):
+    characters = (character(letter * 90), character(letter * 91), character("Anna"))
+    request = make_request(file_stem=letter * 128, characters=characters)
+    for number in range(3):
+        files = claim_take_files(replace(request, request_id=str(number)), work(str(number)))
+        assert len(set(files.all)) == 8
+        for path in files.all:
+            assert len(path.name.encode()) <= 255
+            path.touch()
+
+
+def test_an_output_folder_that_takes_no_files_is_told(make_request, work, tmp_path):
+    folder = Path("/proc/takes") if sys.platform == "linux" else tmp_path / ("x" * 300)
+    with pytest.raises(UserError) as caught:
+        claim_take_files(make_request(output_directory=folder), work("a"))
+    assert caught.value.report.code in {ErrorCode.NOT_WRITABLE, ErrorCode.BAD_INPUT}
+
+
+def test_a_folder_name_that_is_too_long_is_told(make_request, work, tmp_path):
+    with pytest.raises(UserError) as caught:
+        claim_take_files(make_request(output_directory=tmp_path / ("安" * 200)), work("a"))
+    assert caught.value.report.code is ErrorCode.BAD_INPUT
+    assert "too long" in caught.value.report.message
 
 
 def test_notes_that_cannot_be_read_name_nothing(work):

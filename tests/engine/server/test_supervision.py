@@ -116,6 +116,15 @@ async def test_crashes_after_a_new_frame_are_not_counted(shared_engine, connecte
         assert (await finished(client, job.job_id)).state is JobState.DONE
 
 
+async def test_crashes_after_a_new_file_of_the_take_are_not_counted(
+    shared_engine, connected, make_request, finished
+):
+    async with connected() as client:
+        job = await client.send(SubmitJob(request=make_request("piecemeal")))
+        done = await finished(client, job.job_id)
+    assert (done.state, done.progress.frames_done) == (JobState.DONE, 5)
+
+
 async def test_a_failed_job_can_be_tried_again_from_its_frames(
     shared_engine, connected, make_request, finished, reached
 ):
@@ -207,7 +216,11 @@ async def test_after_a_crash_the_queue_can_wait_for_the_user(
         assert status.paused
         assert status.needs_answer
         assert (await client.send(GetJob(job_id=job.job_id))).state is JobState.QUEUED
+        notice = (await client.send(GetStatus())).notice
+        assert "“slow”" in notice
+        assert "Resume" in notice
         assert not (await client.send(ResumeQueue())).needs_answer
+        assert (await client.send(GetStatus())).notice == ""
         assert (await finished(client, job.job_id)).state is JobState.DONE
 
 
@@ -241,6 +254,7 @@ async def test_a_worker_that_does_not_start_pauses_the_queue_and_says_so(
         waiting = await client.send(GetJob(job_id=job.job_id))
         assert waiting.state is JobState.QUEUED
         assert waiting.attempts == 0
+        assert "does not start" in (await client.send(GetStatus())).notice
 
 
 async def test_a_full_disk_fails_the_job_and_not_the_queue(shared_engine, connected, make_request, finished):
