@@ -37,10 +37,10 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(
-            f"{path.name} is not in {path.parent} any more."
+            f"There is no file {path.name} in {path.parent}."
             if path.parent.is_dir()
             else f"{path.name} cannot be found: there is no folder {path.parent}.",
-            next_step="Put the file back, or relink it to where it is now.",
+            next_step="Check the name, put the file back, or relink it to where it is now.",
             code=ErrorCode.FILE_MISSING,
             details={"path": str(path)},
         ) from error

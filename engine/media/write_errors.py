@@ -36,6 +36,13 @@ def write_error(error: OSError, path: Path) -> UserError | None:
             code=ErrorCode.FILE_MISSING,
             details={"folder": str(path.parent)},
         )
+    if error.errno == errno.ENAMETOOLONG:
+        return UserError(
+            f"{path.name[:60]}… could not be written: its name or its path is too long for the disk.",
+            next_step="Choose a shorter name, or a folder nearer to the top.",
+            code=ErrorCode.BAD_INPUT,
+            details={"folder": str(path.parent)},
+        )
     if error.errno == errno.EIO:
         return UserError(
             f"{path.name} could not be written: the disk with {path.parent} reports a fault.",
@@ -52,7 +59,19 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        known = write_error(error, path)
+        known = write_error(error, path) or _not_taken(error, path)
         if known is None:
             raise
         raise known from error
+
+
+def _not_taken(error: OSError, path: Path) -> UserError | None:
+    """Return the error for a folder that is there and takes no files (/proc), or whose files were removed."""
+    if error.errno not in _NO_FOLDER:
+        return None
+    return UserError(
+        f"{path.name} could not be written: the folder {path.parent} does not take it.",
+        next_step="Choose another folder.",
+        code=ErrorCode.NOT_WRITABLE,
+        details={"folder": str(path.parent)},
+    )
