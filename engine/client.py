@@ -177,6 +177,7 @@ class EngineClient:
             raise _no_answer(self._timeouts.reply_s) from error
         finally:
             self._open_calls.pop(call.call_id, None)
+            _let_go(future)
         if reply.error is not None:
             raise UserError.from_report(reply.error)
         if reply.answer is None:
@@ -186,9 +187,12 @@ class EngineClient:
     async def stop_engine(self) -> EngineStatus:
         """End the engine; return when it has let go of the queue. This connection ends with it."""
         status = await self.send(StopEngine())
-        async with asyncio.timeout(self._timeouts.stop_s):
-            if self._reader is not None:
-                await asyncio.wait({self._reader})
+        try:
+            async with asyncio.timeout(self._timeouts.stop_s):
+                if self._reader is not None:
+                    await asyncio.wait({self._reader})
+        except TimeoutError as error:
+            raise _does_not_end(self._timeouts.stop_s) from error
         return status
 
     def events(self) -> AsyncIterator[EngineEvent]:
@@ -310,6 +314,20 @@ def _closed(closed: ConnectionClosed) -> UserError:
             code=ErrorCode.MESSAGE_TOO_LARGE,
         )
     return _connection_lost()
+
+
+def _let_go(future: "asyncio.Future[Reply]") -> None:
+    """End a wait: an error that nobody waited for any more is taken as read."""
+    if not future.cancel() and not future.cancelled():
+        future.exception()
+
+
+def _does_not_end(waited_s: float) -> UserError:
+    return UserError(
+        f"The engine was told to stop and has not ended within {waited_s:g} seconds.",
+        next_step="Look into the engine's log, or end its process; the queue is kept.",
+        code=ErrorCode.ENGINE_UNREACHABLE,
+    )
 
 
 def _no_answer(waited_s: float) -> UserError:

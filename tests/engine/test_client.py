@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import subprocess
@@ -10,11 +11,13 @@ import threading
 
 import psutil
 import pytest
+from websockets.exceptions import ConnectionClosedError
 
-from engine.client import EngineClient, engine_directories
+from engine.client import ClientTimeouts, EngineClient, engine_directories
 from engine.client_address import EngineAddress, read_address, write_address
 from engine.locations import engine_locations
 from engine.protocol.errors import ErrorCode, UserError
+from engine.protocol.jobs import JobState
 from engine.protocol.messages import GetStatus, ListJobs, PauseQueue, SubmitJob
 from engine.protocol.version import PROTOCOL_VERSION
 
@@ -134,9 +137,39 @@ async def test_the_engine_is_found_from_a_session_with_another_runtime_directory
         assert (await client.send(GetStatus())).clients >= 1
 
 
-async def test_an_engine_frozen_solid_is_told_within_the_time_given(start_engine):
-    from engine.client import ClientTimeouts
+async def test_an_engine_that_does_not_end_in_time_is_told(start_engine, make_request, reached):
+    start_engine(TINY_LIMITS="stop_s=1.5 end_s=1")
+    async with EngineClient.connect(start=False, timeouts=ClientTimeouts(stop_s=0.2)) as client:
+        job = await client.send(SubmitJob(request=make_request("stuck")))
+        await reached(client, job.job_id, lambda job: job.state is JobState.RUNNING)
+        with pytest.raises(UserError) as caught:
+            await client.stop_engine()
+        assert caught.value.report.code is ErrorCode.ENGINE_UNREACHABLE
+        assert "has not ended" in caught.value.report.message
 
+
+async def test_a_connection_lost_while_a_call_is_sent_leaves_no_error_behind(shared_engine):
+    left = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: left.append(context["message"]))
+    async with EngineClient.connect(start=False) as client:
+        connection = client._connection
+
+        async def lose(_data):
+            await connection.close()
+            await client._reader
+            raise ConnectionClosedError(None, None)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(connection, "send", lose)
+            with pytest.raises(UserError) as caught:
+                await client.send(GetStatus())
+    assert caught.value.report.code is ErrorCode.ENGINE_UNREACHABLE
+    del caught
+    gc.collect()
+    assert left == []
+
+
+async def test_an_engine_frozen_solid_is_told_within_the_time_given(start_engine):
     engine = start_engine()
     timeouts = ClientTimeouts(connect_s=0.3, reply_s=0.3, close_s=0.1)
     async with EngineClient.connect(start=False, timeouts=timeouts) as client:
