@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import logging.handlers
 import signal
 import sys
 from pathlib import Path
@@ -37,9 +38,12 @@ from desktop.state.stage_sources import StageSources
 from desktop.theme.theme import Theme, ThemeChoice
 from desktop.windows.main_window import MainWindow
 from engine.client import engine_directories
-from engine.protocol.errors import UserError
+from engine.protocol.errors import ErrorCode, ErrorReport, UserError
 
+LOG = logging.getLogger(__name__)
 PREFERENCES_NAME = "window.ini"
+LOG_BYTES = 2_000_000
+OLDER_LOGS = 3
 
 
 class Application(QObject):
@@ -121,22 +125,41 @@ def main(project_path: Path | None = None) -> int:
     except UserError as error:
         print(error, file=sys.stderr)  # noqa: T201 - there is no window yet to say it in
         return 1
-    _log_to(log / "window.log")
+    trouble = _log_to(log / "window.log")
     application = QApplication(sys.argv[:1])
     application.setQuitOnLastWindowClosed(False)
     with qasync.QEventLoop(application) as loop:
         asyncio.set_event_loop(loop)
-        loop.run_until_complete(_run(Application(application, data=data, cache=cache), project_path))
+        masque = Application(application, data=data, cache=cache)
+        if trouble is not None:
+            masque.desk.notices.trouble(trouble)
+        loop.run_until_complete(_run(masque, project_path))
     return 0
 
 
-def _log_to(file: Path) -> None:
-    """Keep the window's log in a file of its own."""
-    handler = logging.FileHandler(file, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.getLogger().addHandler(handler)
+def _log_to(file: Path) -> ErrorReport | None:
+    """Keep the window's log in files of its own; return what is in the way of that.
+
+    The terminal the window was started from only gets warnings.
+    """
+    root = logging.getLogger()
+    for handler in root.handlers:
+        handler.setLevel(max(handler.level, logging.WARNING))
     logging.getLogger("desktop").setLevel(logging.INFO)
-    logging.getLogger("desktop").info("The window starts")
+    try:
+        handler = logging.handlers.RotatingFileHandler(
+            file, maxBytes=LOG_BYTES, backupCount=OLDER_LOGS, encoding="utf-8"
+        )
+    except OSError as error:
+        return ErrorReport(
+            code=ErrorCode.NOT_WRITABLE,
+            message=f"The window's log “{file}” cannot be written: {error.strerror}.",
+            next_step="Everything else works; allow writing there to have a log.",
+        )
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root.addHandler(handler)
+    LOG.info("The window starts")
+    return None
 
 
 async def _run(masque: Application, project_path: Path | None) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import av
 
+from desktop.cli.window_start import INSTALL_LIBRARIES, WindowProbe
 from engine.client import engine_directories
 from engine.draft.face_detection import load_cascade
 from engine.protocol.errors import UserError
@@ -27,7 +28,6 @@ PACKAGES = (
 )
 ENCODERS = ("libx264", "prores_ks", "ffv1", "aac", "png")
 NEEDED_FREE_BYTES = 5 * 10**9
-WINDOW_LIBRARIES = "libegl1 libgl1 libxkbcommon-x11-0 libxcb-cursor0 libdbus-1-3 libfontconfig1"
 
 
 class Verdict(StrEnum):
@@ -135,16 +135,17 @@ def _disk() -> CheckResult:
 
 
 def _window() -> CheckResult:
-    probe = "import PySide6.QtWidgets, PySide6.QtSvg, qasync"
-    error = _import_error(probe)
+    error = _import_error("import PySide6.QtWidgets, PySide6.QtSvg, qasync")
     if error:
+        return CheckResult(name="Window", verdict=Verdict.WARNING, found=error, remedy=INSTALL_LIBRARIES)
+    try:
+        WindowProbe().require()
+    except UserError as refusal:
+        report = refusal.report
         return CheckResult(
-            name="Window",
-            verdict=Verdict.WARNING,
-            found=error,
-            remedy=f"On Debian: apt install {WINDOW_LIBRARIES}. The command line works without.",
+            name="Window", verdict=Verdict.WARNING, found=report.message, remedy=report.next_step
         )
-    return CheckResult(name="Window", verdict=Verdict.GOOD, found="Qt loads")
+    return CheckResult(name="Window", verdict=Verdict.GOOD, found="Qt can open one")
 
 
 def _sound() -> CheckResult:
