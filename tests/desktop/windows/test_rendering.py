@@ -11,6 +11,7 @@ from desktop.app import Application
 from desktop.engine_link.engine_link import LinkState
 from desktop.state.playback import StageSource
 from engine.client import EngineClient, engine_directories
+from engine.locations import engine_locations
 from engine.protocol.jobs import JobState
 from engine.protocol.messages import ListJobs, PauseQueue, ResumeQueue
 from projects_db.records import TakeStatus
@@ -122,5 +123,33 @@ def test_a_render_without_a_plate_file_is_refused_in_place(run_window, project):
         await until(lambda: desk.notices.notice is not None)
         assert "duet.png" in masque.window.message.text
         assert desk.session.takes == ()
+
+    run_window(act)
+
+
+def test_what_the_engine_has_to_say_stands_in_the_strip(run_window):
+    queue = engine_locations().queue_database
+    queue.parent.mkdir(parents=True, exist_ok=True)
+    queue.write_bytes(b"no queue at all" * 100)
+
+    async def act(masque):
+        masque.desk.link.start_engine()
+        await until(lambda: masque.desk.notices.notice is not None)
+        assert "The queue was damaged" in masque.window.message.text
+
+    run_window(act)
+
+
+def test_a_project_closed_while_a_render_is_being_queued_gets_its_take_back(run_window, project):
+    async def act(masque):
+        desk = masque.desk
+        desk.scenes.set_length(6)
+        click_render(masque)
+        assert len(desk.session.takes) == 1
+        desk.session.close()
+        await until(lambda: desk.queue.jobs())
+        assert desk.notices.notice is None
+        masque.window.flows.open_project(project)
+        await until(lambda: desk.session.takes[0].status is TakeStatus.DONE)
 
     run_window(act)
