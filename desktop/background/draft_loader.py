@@ -1,6 +1,4 @@
-"""Prepares drafts off the GUI thread: analyses the driving clips, mixes the sound, and can be told to give
-up.
-"""
+"""Prepares drafts off the GUI thread: analyses the driving clips and mixes the sound, until told to give up."""
 
 import threading
 from dataclasses import dataclass

@@ -18,8 +18,7 @@ class FrameStream(QObject):
     """Serves the frames of one source (a draft, a take).
 
     `frame_ready(frame)` comes for every frame that is computed, `stream_failed(ErrorReport)` once if the
-    source
-    raises: then no more frames come. Call `close`, and keep it until it has `ended`.
+    source raises: then no more frames come. Call `close`, and keep it until it has `ended`.
     """
 
     frame_ready = Signal(int)
@@ -50,9 +49,7 @@ class FrameStream(QObject):
         return self._frame_count
 
     def seek(self, frame: int, *, loops: bool) -> None:
-        """Say where the playhead is and whether frame 0 follows the last one; the first call begins the
-        work.
-        """
+        """Say where the playhead is and whether frame 0 follows the last one; the first call starts."""
         with self._wake:
             self._playhead = max(0, min(frame, self._frame_count - 1))
             self._loops = loops

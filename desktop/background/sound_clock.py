@@ -1,6 +1,4 @@
-"""The clock of playback: the sound that is heard, or a plain timer where there is no sound or no way to
-play it.
-"""
+"""The clock of playback: the sound that is heard, or a plain timer where none can be played."""
 
 import logging
 from typing import Protocol

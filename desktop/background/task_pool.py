@@ -1,6 +1,4 @@
-"""Work off the GUI thread: plain functions run in a small pool, results come back as signals with the
-task's id.
-"""
+"""Work off the GUI thread: plain functions run in a small pool, results come back as signals with an id."""
 
 import logging
 import traceback
@@ -22,8 +20,7 @@ class TaskPool(QObject):
     """Runs functions on worker threads.
 
     `task_done(id, result)` and `task_failed(id, ErrorReport)` arrive on the GUI thread, as do the two
-    callbacks
-    of `run`. A task whose owner no longer wants it is forgotten: neither callback is called then.
+    callbacks of `run`. A task whose owner no longer wants it is forgotten: neither callback is called then.
     """
 
     task_done = Signal(int, object)
@@ -96,9 +93,7 @@ class TaskPool(QObject):
 
 
 def report_of(error: Exception) -> ErrorReport:
-    """Return what a person is told about an error; a fault of Masque itself goes to the log with its
-    traceback.
-    """
+    """Return what a person is told about an error; a fault of Masque itself goes to the log, traceback and all."""
     if isinstance(error, UserError):
         return error.report
     if isinstance(error, ProjectError):

@@ -17,9 +17,7 @@ SHORTEST_VOICE_S = Fraction(1, 50)
 
 
 class ClipEdits:
-    """Each method is one undoable edit. Frames are project frames; a shift is relative to where the clip is
-    now.
-    """
+    """Each method is one undoable edit. Frames are project frames, shifts are from where the clip is now."""
 
     def __init__(self, session: ProjectSession, history: EditHistory) -> None:
         self._session = session
@@ -99,9 +97,7 @@ class ClipEdits:
         )
 
     def set_speed(self, clip_id: str, speed: Fraction) -> None:
-        """Play a driving clip faster or slower; a clip that plays once keeps its content and changes its
-        length.
-        """
+        """Play a driving clip faster or slower; one that plays once keeps its content, not its length."""
         clip = self.clip(clip_id)
         if not isinstance(clip, DrivingClipRecord) or speed == clip.speed:
             return

@@ -1,6 +1,4 @@
-"""Edits with undo: each is one named transaction in the project file, kept as the change record that
-reverts it.
-"""
+"""Edits with undo: each is one named transaction in the project file, kept as its change record."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -28,9 +26,7 @@ class Replay(StrEnum):
 
 
 class EditHistory(QObject):
-    """The user's edits in order. What cannot be done is said in the notice strip and leaves everything as
-    it was.
-    """
+    """The user's edits in order. What cannot be done is said in the strip and leaves everything as it was."""
 
     history_changed = Signal()
 

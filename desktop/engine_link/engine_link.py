@@ -38,8 +38,8 @@ class EngineLink(QObject):
     """One listening connection that lives as long as the window.
 
     `jobs_listed(jobs, queue status)` comes after each connecting, `notice_told(notice)` with it and whenever
-    the queue is paused or resumed, `command_failed(ErrorReport)` when the engine refuses a command or cannot
-    be started.
+    the queue is paused or resumed, `command_failed(ErrorReport)` when a command is refused or no engine can
+    be started at all.
     """
 
     state_changed = Signal(object)

@@ -18,9 +18,7 @@ LIVE_ID = "live"
 
 
 class LiveDraft(QObject):
-    """Follows the session. `draft` stays the former one until the next is prepared, so that playing goes
-    on.
-    """
+    """Follows the session. `draft` stays the former one until the next is there, so that playing goes on."""
 
     draft_changed = Signal()
     state_changed = Signal()

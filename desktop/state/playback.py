@@ -15,9 +15,7 @@ class StageSource(StrEnum):
 
 
 class Playback(QObject):
-    """The transport's state; frames are project frames, `dropped` counts frames that were due and not
-    shown.
-    """
+    """The transport's state in project frames; `dropped` counts frames that were due and not shown."""
 
     frame_changed = Signal(int)
     playing_changed = Signal(bool)

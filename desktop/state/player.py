@@ -1,6 +1,4 @@
-"""Plays the timeline: the sound is the clock, frames come from a stream that runs ahead, late frames are
-counted.
-"""
+"""Plays the timeline: the sound is the clock, frames come from a stream that runs ahead, late ones count."""
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QImage
@@ -19,9 +17,8 @@ LONGEST_PREROLL_TICKS = 150
 class Player(QObject):
     """Moves the playhead while playing and holds the picture the stage shows.
 
-    `image_changed` comes with each new picture. A frame counts as dropped when its time passes while
-    playing and
-    it was not shown, whether it came too late or was not computed.
+    `image_changed` comes with each new picture. A frame counts as dropped when its time passes while playing
+    and it was not shown, whether it came too late or was not computed.
     """
 
     image_changed = Signal()

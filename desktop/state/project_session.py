@@ -1,6 +1,4 @@
-"""The open project as the window sees it: read live from the file, also when another process has written to
-it.
-"""
+"""The open project as the window sees it: read live from the file, whoever has written to it."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack

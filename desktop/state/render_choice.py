@@ -66,9 +66,7 @@ class RenderChoice(QObject):
         return RenderSettings(quality=self.renderer.value, seed=seed, size=self._size)
 
     def estimate_s(self) -> float | None:
-        """Return about how long a render of the chosen scene takes, from the takes rendered before; None
-        without one.
-        """
+        """Return about how long a render of the scene takes, judged by takes there are; None without."""
         if self._session.scene is None:
             return None
         return START_UP_S + self._session.length_frames * self._seconds_per_frame()

@@ -20,9 +20,7 @@ class Preview:
 
 
 class RenderQueue(QObject):
-    """Jobs in queue order. `job_finished(JobView)` comes once for each job that reaches its end while we
-    listen.
-    """
+    """Jobs in queue order. `job_finished(JobView)` comes once for each job that ends while we listen."""
 
     jobs_changed = Signal()
     job_changed = Signal(str)

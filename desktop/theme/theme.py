@@ -26,8 +26,7 @@ class ThemeChoice(StrEnum):
 class Theme(QObject):
     """Applies tokens to an application: Fusion, a palette, a style sheet and the colour scheme hint.
 
-    `theme_changed` comes after everything is in place, so that custom-painted widgets repaint and icons are
-    reloaded.
+    `theme_changed` comes after everything is in place: then painted widgets repaint and icons are reloaded.
     """
 
     theme_changed = Signal()
@@ -96,9 +95,7 @@ class Theme(QObject):
 
 
 def interface_font() -> QFont:
-    """Return the system's sans at 12 px with tabular figures; Inter where the system names no font of its
-    own.
-    """
+    """Return the system's sans at 12 px with tabular figures; Inter where the system names no font."""
     font = QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont)
     if font.family() in BARE_FAMILIES:
         font.setFamilies(["Inter", font.family() or "sans-serif"])

@@ -20,9 +20,7 @@ class KeyState(Enum):
 
 
 class KeyDiamond(QAbstractButton):
-    """Faint without keys, an outline with keys elsewhere, filled with a key at the playhead. A click
-    toggles one.
-    """
+    """Faint without keys, an outline with keys elsewhere, filled with one here. A click toggles one."""
 
     def __init__(self, theme: Theme, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -1,6 +1,4 @@
-"""The one bar at the top: menus left, the project's name in the middle, renderer, plan and the one main
-action right.
-"""
+"""The bar at the top: menus left, the project's name in the middle, renderer, plan and main action right."""
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent

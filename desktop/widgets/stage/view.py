@@ -1,6 +1,4 @@
-"""The stage: a picture with movable regions on a neutral ground; drags come out as boxes in shares of the
-plate.
-"""
+"""The stage: a picture with movable regions; drags come out as boxes in shares of the plate."""
 
 from PySide6.QtCore import QMimeData, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (

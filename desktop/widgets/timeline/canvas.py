@@ -1,7 +1,6 @@
 """The timeline as one painted widget: a cached still layer, the playhead on top, dragging with snap.
 
-Nothing is edited here: finished drags come out as signals in frames, and the content that comes back is
-shown.
+Nothing is edited here: finished drags come out as signals in frames, what comes back as content is shown.
 """
 
 from collections.abc import Mapping

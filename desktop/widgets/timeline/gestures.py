@@ -22,9 +22,7 @@ class DragKind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drag:
-    """A drag from where it began. `shift` is in frames, `value` a key's; `moved` once it left the dead
-    zone.
-    """
+    """A drag from where it began. `shift` is in frames, `value` a key's; `moved` beyond the dead zone."""
 
     kind: DragKind
     origin_x: float

@@ -38,9 +38,7 @@ CLIP_DRAGS = {
 
 
 class TimelineView(TimelineCanvas):
-    """`clips_shifted` moves, `clip_start_trimmed`, `clip_end_trimmed` and `clip_slipped` carry a shift in
-    frames.
-    """
+    """The timeline as a person works with it. Shifts of clips, their edges and their source are in frames."""
 
     playhead_dragged = Signal(int)
     track_chosen = Signal(str)
