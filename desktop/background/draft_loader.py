@@ -1,4 +1,4 @@
-"""Prepares drafts off the GUI thread: analyses the driving clips and mixes the sound, until told to give up."""
+"""Prepares drafts off the GUI thread: analyses the driving clips and mixes the sound; can be told to stop."""
 
 import threading
 from dataclasses import dataclass

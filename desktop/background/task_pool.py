@@ -93,7 +93,7 @@ class TaskPool(QObject):
 
 
 def report_of(error: Exception) -> ErrorReport:
-    """Return what a person is told about an error; a fault of Masque itself goes to the log, traceback and all."""
+    """Return what a person is told about an error; a fault of Masque goes to the log with its traceback."""
     if isinstance(error, UserError):
         return error.report
     if isinstance(error, ProjectError):

@@ -147,7 +147,7 @@ def test_a_project_closed_while_a_render_is_being_queued_gets_its_take_back(run_
         click_render(masque)
         assert len(desk.session.takes) == 1
         desk.session.close()
-        await until(lambda: desk.queue.jobs())
+        await until(desk.queue.jobs)
         assert desk.notices.notice is None
         masque.window.flows.open_project(project)
         await until(lambda: desk.session.takes[0].status is TakeStatus.DONE)
