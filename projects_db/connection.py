@@ -15,11 +15,13 @@ from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import NullPool
 
 from projects_db import sqlite_errors
-from projects_db.file_checks import missing
+from projects_db.errors import ProjectError
+from projects_db.file_checks import log_files, missing
 from projects_db.sqlite_errors import told_to_the_user
 
 BUSY_TIMEOUT_S = 5.0
 _RETRY_S = 0.01
+_NO_FILE = (0, 0)
 # FULL: a commit is on the disk when it returns, also after a power cut. The file may come from anyone: its
 # schema is not trusted to call functions, and sizes of cells are checked.
 _SETTINGS = (
@@ -43,6 +45,7 @@ class ProjectConnection:
         with told_to_the_user(path):
             self._connection: Connection | None = self._connection_source.connect()
         self._identity = _file_identity(path)
+        self._log_identity: tuple[int, int] | None = None
 
     @property
     def connection(self) -> Connection:
@@ -67,6 +70,9 @@ class ProjectConnection:
     def use_write_ahead_log(self) -> None:
         """Let others read and write beside us, where the file system can; elsewhere they wait for us."""
         self._retry_while_busy("PRAGMA journal_mode = WAL")
+        self._retry_while_busy("SELECT count(*) FROM sqlite_schema")
+        found = _file_identity(self._log)
+        self._log_identity = None if found == _NO_FILE else found
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -154,6 +160,18 @@ class ProjectConnection:
     def _check_still_there(self) -> None:
         if self._identity is not None and _file_identity(self.path) != self._identity:
             raise missing(self.path)
+        if self._log_identity is not None and _file_identity(self._log) != self._log_identity:
+            # Something in this process has opened and closed the file and so dropped our locks; the next
+            # program took itself for the last one and took the log away. What is written now would be lost.
+            raise ProjectError(
+                f"“{self.path.name}” was closed by another program while open here; nothing was written.",
+                next_step="Open the project again; everything before this edit is in it.",
+                code="not_writable",
+            )
+
+    @property
+    def _log(self) -> Path:
+        return log_files(self.path)[0]
 
     def _end(self, statement: str) -> None:
         if self._connection is not None and self.driver.in_transaction:
@@ -188,5 +206,5 @@ def _file_identity(path: Path) -> tuple[int, int] | None:
     try:
         status = path.stat()
     except OSError:
-        return (0, 0)
+        return _NO_FILE
     return (status.st_dev, status.st_ino)

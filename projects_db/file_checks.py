@@ -67,3 +67,8 @@ def _unreadable(path: Path) -> ProjectError:
         next_step="Check that the drive is connected and that you may read the file.",
         code="not_writable",
     )
+
+
+def log_files(path: Path) -> tuple[Path, ...]:
+    """Return the files SQLite keeps beside a database while it is open or after it was killed."""
+    return tuple(path.with_name(path.name + ending) for ending in ("-wal", "-shm", "-journal"))

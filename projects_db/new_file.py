@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from projects_db.errors import ProjectError
-from projects_db.file_checks import check_writable
+from projects_db.file_checks import check_writable, log_files
 from projects_db.sqlite_errors import disk_full_or_not_writable
 
 _LEFTOVER_AGE_S = 3600
@@ -32,7 +32,9 @@ def new_file(final: Path) -> Iterator[Path]:
         raise disk_full_or_not_writable(final, error) from error
     finally:
         for leftover in (partial, *log_files(partial)):
-            leftover.unlink(missing_ok=True)
+            # On a disk that takes no writing nothing was written either.
+            with suppress(OSError):
+                leftover.unlink(missing_ok=True)
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -40,11 +42,6 @@ def remove_leftovers(folder: Path) -> None:
     for leftover in folder.glob(".*.partial*"):
         if time.time() - leftover.stat().st_mtime > _LEFTOVER_AGE_S:
             leftover.unlink(missing_ok=True)
-
-
-def log_files(path: Path) -> tuple[Path, ...]:
-    """Return the files SQLite keeps beside a database while it is open or after it was killed."""
-    return tuple(path.with_name(path.name + ending) for ending in ("-wal", "-shm", "-journal"))
 
 
 def _put_on_disk(path: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from projects_db.backup import copy_file, newest_good_version, versions_folder
 from projects_db.errors import ProjectError, invalid
-from projects_db.new_file import log_files, new_file
+from projects_db.file_checks import log_files
+from projects_db.new_file import new_file
 from projects_db.opening import open_file
 from projects_db.records import SnapshotRecord
 

@@ -49,6 +49,7 @@ def prepare_media(
     Raises UserError for a file that is missing, unreadable or no media, and when the copy cannot be written.
     """
     source = path.expanduser().absolute()
+    _refuse_projects(source)
     probe = probe_media(source)
     kind = MediaKind(probe.kind.value)
     if kind is MediaKind.IMAGE:
@@ -182,8 +183,22 @@ def _files_below(folder: Path) -> Iterator[Path]:
     for parent, _, names in os.walk(folder):
         for name in sorted(names):
             path = Path(parent) / name
-            if path.is_file():
+            if path.is_file() and not _belongs_to_a_project(path):
                 yield path
+
+
+def _refuse_projects(path: Path) -> None:
+    """A project is never opened as media: closing it would drop the locks of one that is open (POSIX)."""
+    if _belongs_to_a_project(path):
+        raise UserError(
+            f"“{path.name}” is a project, not media.",
+            next_step="Choose a picture, a video or a sound file; open projects with masque window.",
+            code=ErrorCode.FORMAT_UNSUPPORTED,
+        )
+
+
+def _belongs_to_a_project(path: Path) -> bool:
+    return ".masque" in path.suffix
 
 
 def _is_same_size(path: Path, other: Path) -> bool:

@@ -1,5 +1,6 @@
 """What is no project, or cannot be used as one, is answered with one sentence and a next step."""
 
+import errno
 import os
 import random
 import shutil
@@ -224,3 +225,14 @@ def test_an_edit_of_a_project_moved_away_while_open_is_refused(store: ProjectSto
     with pytest.raises(ProjectError) as told, store.change("Edit into nowhere") as change:
         change.update_scene(shot.scene, name="Lost")
     assert told.value.code == "project_missing"
+
+
+def test_a_disk_that_takes_no_writing_is_said_though_nothing_can_be_cleaned_up(tmp_path, monkeypatch):
+    def refuse(*_arguments, **_options):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    monkeypatch.setattr("projects_db.new_file._put_on_disk", refuse)
+    with pytest.raises(ProjectError) as caught:
+        ProjectStore.create(tmp_path / "night.masque", name="night", frame_rate=Fraction(24))
+    assert caught.value.code == "not_writable"

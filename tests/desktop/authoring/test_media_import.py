@@ -64,3 +64,10 @@ def test_missing_media_is_noted_found_and_noted_again(store, samples, tmp_path):
     assert [asset.id for asset in relink_media(store, moved)] == [asset_id]
     assert check_media(store) == ()
     assert present_path(store, get(asset_id)) == moved / "renamed.wav"
+
+
+def test_a_project_is_never_opened_as_media(store):
+    with pytest.raises(UserError, match="is a project"):
+        prepare_media_for(store, store.path)
+    with pytest.raises(UserError, match="is a project"):
+        prepare_media_for(store, store.path.with_name(store.path.name + "-shm"))
