@@ -17,6 +17,7 @@ from projects_db.records import (
 COLOURS = ("#3fc3ad", "#b48cff", "#f2b84b", "#ff7d9c", "#6fb1ff", "#a5d65a")
 DEFAULT_FEATHER = 0.2
 SMALLEST_SIDE_PX = 16
+LARGEST_SHARE = 2.0  # a region that leaves the plate a little is told so, not taken for pixels
 # A detector's box holds brows to chin; a region takes in the forehead and the jaw line as well.
 GROWTH_SIDE = 0.08
 GROWTH_TOP = 0.14
@@ -60,7 +61,7 @@ def choose_face(faces: tuple[FaceBox, ...], number: int, plate_name: str) -> Fac
 
 
 def parse_region(text: str, scene: SceneRecord) -> RegionBox:
-    """Return the box written as `x,y,width,height`: shares of the plate, or pixels when any exceeds 1.
+    """Return the box written as `x,y,width,height`: shares of the plate, or pixels when any exceeds 2.
 
     Raises UserError when it is not four numbers, has no area, or leaves the plate.
     """
@@ -71,7 +72,7 @@ def parse_region(text: str, scene: SceneRecord) -> RegionBox:
             f"“{text}” is not a region.", next_step="Write x,y,width,height, such as 0.40,0.20,0.15,0.30."
         ) from None
     plate_width, plate_height = scene.plate.probe.width or 1, scene.plate.probe.height or 1
-    if max(x, y, width, height) > 1:
+    if max(x, y, width, height) > LARGEST_SHARE:
         x, width = x / plate_width, width / plate_width
         y, height = y / plate_height, height / plate_height
     box = RegionBox(x=x, y=y, width=width, height=height)

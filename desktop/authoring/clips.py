@@ -102,6 +102,11 @@ def add_driving_clip(
     if not SLOWEST <= placement.speed <= FASTEST:
         raise UserError("The speed is out of range.", next_step="Choose a speed from 0.1 to 10.")
     _require_start(placement.start_frame)
+    if placement.neutral_s is not None and not 0 <= placement.neutral_s < media.duration_s:
+        raise UserError(
+            f"The neutral face at {float(placement.neutral_s):.2f} s lies outside “{media.name}”.",
+            next_step=f"Choose a second from 0 to {float(media.duration_s):.2f}.",
+        )
     if placement.face_number < 1:
         raise UserError(
             "Faces are counted from 1, the one farthest left.", next_step="Choose face 1 or higher."

@@ -40,4 +40,5 @@ def frame_rate_text(rate: Fraction) -> str:
 
 def frames_text(frames: int, rate: Fraction) -> str:
     """Return a length as frames and seconds, `96 frames (4.00 s)`."""
-    return f"{frames} frames ({float(frames / rate):.2f} s)"
+    unit = "frame" if frames == 1 else "frames"
+    return f"{frames} {unit} ({float(frames / rate):.2f} s)"

@@ -1,5 +1,6 @@
 """Building the render request of a scene: everything the engine needs, checked before it is queued."""
 
+import os
 import re
 import uuid
 from dataclasses import dataclass
@@ -81,6 +82,7 @@ def _free_output(
 ) -> tuple[Path, str]:
     """Return a folder for the take that no other take has, and the stem of its files."""
     parent = (settings.output_directory or store.renders_folder).expanduser().absolute()
+    _require_writable(parent)
     taken = {(store.folder / take.directory).resolve() for take in store.takes()}
     wanted = stem = shot_stem(store.project().name, scene.name, take_number)
     number = 2
@@ -88,6 +90,16 @@ def _free_output(
         stem = f"{wanted}-{number}"
         number += 1
     return parent / stem, stem
+
+
+def _require_writable(folder: Path) -> None:
+    present = next(path for path in (folder, *folder.parents) if path.exists())
+    if not present.is_dir() or not os.access(present, os.W_OK | os.X_OK):
+        raise UserError(
+            f"Nothing can be written to {folder}.",
+            next_step="Choose another folder with --output, or allow writing there.",
+            code=ErrorCode.NOT_WRITABLE,
+        )
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -100,10 +112,17 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def _renderer(quality: str) -> RendererName:
     try:
-        return RendererName(quality)
+        renderer = RendererName(quality)
     except ValueError:
         names = ", ".join(name.value for name in RendererName)
         raise UserError(f"There is no quality “{quality}”.", next_step=f"Choose one of {names}.") from None
+    if renderer is not RendererName.DRAFT:
+        raise UserError(
+            f"This Masque cannot render “{quality}” yet.",
+            next_step="Render with --quality draft.",
+            code=ErrorCode.RENDERER_UNAVAILABLE,
+        )
+    return renderer
 
 
 def _frame_count(asked: int | None, scene_length: int) -> int:

@@ -7,7 +7,7 @@ Exit codes: 0 done, 1 something the user can mend, 2 a wrong command line, 3 a r
 import importlib
 import logging
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.core import TyperGroup
@@ -16,6 +16,7 @@ from desktop.cli.command_table import COMMANDS, CommandEntry
 from desktop.cli.failures import ExitCode, report_bug, report_user_error, report_wrong_usage
 from desktop.cli.window_start import run_window
 from engine.protocol.errors import UserError
+from engine.protocol.version import masque_version
 from projects_db.errors import ProjectError
 
 if TYPE_CHECKING:  # what Typer's classes take and return; nothing needs it at run time
@@ -74,7 +75,13 @@ def build_group() -> "Command":
     )
 
     @app.callback(invoke_without_command=True)
-    def open_window(ctx: typer.Context) -> None:
+    def open_window(
+        ctx: typer.Context,
+        version: Annotated[bool, typer.Option("--version", help="Show Masque's version and exit.")] = False,
+    ) -> None:
+        if version:
+            sys.stdout.write(f"masque {masque_version()}\n")
+            raise typer.Exit
         if ctx.invoked_subcommand is None:
             raise typer.Exit(run_window(None))
 

@@ -17,8 +17,8 @@ from desktop.authoring.frame_rates import frames_text
 from desktop.authoring.media_import import adopt_media, prepare_media_for
 from desktop.authoring.project_files import open_project
 from desktop.authoring.scenes import scene_length_frames
-from desktop.cli.numbers import parse_seconds, parse_speed
 from desktop.cli.presenting import JsonOption, NameArgument, ProjectArgument, SceneArgument, present, shown
+from desktop.cli.values import parse_loop_mode, parse_seconds, parse_speed
 from projects_db.records import LoopMode
 
 app = typer.Typer(add_completion=False)
@@ -39,7 +39,7 @@ def drive(
     at: AtOption = 0,
     length: Annotated[int | None, typer.Option(help="Frames on the timeline; else by itself.")] = None,
     speed: Annotated[str, typer.Option(help="0.1 to 10; 2 is twice as fast.")] = "1",
-    loop: Annotated[LoopMode, typer.Option(help="What happens when the clip ends.")] = LoopMode.ONCE,
+    loop: Annotated[str, typer.Option(help="once, hold, loop or ping-pong.")] = LoopMode.ONCE.value,
     face: Annotated[int, typer.Option(help="Which face of the video drives, from 1 at the left.")] = 1,
     neutral: Annotated[str | None, typer.Option(help="Second of the neutral face; else found.")] = None,
     keep_sound: Annotated[bool, typer.Option("--keep-sound", help="Use the clip's own sound.")] = False,
@@ -52,7 +52,7 @@ def drive(
         start_frame=at,
         length_frames=length,
         speed=parse_speed(speed),
-        loop_mode=loop,
+        loop_mode=parse_loop_mode(loop),
         face_number=face,
         neutral_s=parse_seconds(neutral),
         keep_sound=keep_sound,

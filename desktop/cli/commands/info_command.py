@@ -70,5 +70,5 @@ def _drivers(store: ProjectStore, character: CharacterRecord) -> str:
         f"{shown(store.asset(clip.asset_id).name)} at {clip.start_frame} (voice)"
         for clip in character.voice_clips
     ]
-    parts += [f"{curve.channel.value} curve with {len(curve.keys)} keys" for curve in character.curves]
+    parts += [f"{curve.channel.value} curve ({len(curve.keys)})" for curve in character.curves]
     return ", ".join(parts) or "nothing drives it yet"

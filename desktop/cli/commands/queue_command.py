@@ -144,7 +144,7 @@ async def _jobs() -> tuple[tuple[JobView, ...], EngineStatus]:
 
 async def _find(client: EngineClient, prefix: str) -> JobView:
     jobs = (await client.send(ListJobs())).jobs
-    found = [job for job in jobs if job.job_id.startswith(prefix)]
+    found = [job for job in jobs if prefix and job.job_id.startswith(prefix)]
     if len(found) != 1:
         raise UserError(
             f"There {'is no job' if not found else 'are several jobs'} “{prefix}”.",

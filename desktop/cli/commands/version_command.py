@@ -1,5 +1,6 @@
 """`masque version`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from desktop.authoring.project_files import open_project, with_suffix
 from desktop.cli.presenting import JsonOption, ProjectArgument, console, present, shown, table
+from projects_db.records import SnapshotRecord
 
 app = typer.Typer(
     help="Save, list and restore versions of a project.", no_args_is_help=True, add_completion=False
@@ -39,12 +41,17 @@ def list_versions(project: ProjectArgument, as_json: JsonOption = False) -> None
 @app.command()
 def restore(
     project: ProjectArgument,
-    version: Annotated[str, typer.Argument(help="The version's file name, as in the list.")],
+    version: Annotated[str, typer.Argument(help="The version's name or file name, as in the list.")],
     to: Annotated[Path, typer.Argument(metavar="NEW_PROJECT", help="A new file; the project stays.")],
     as_json: JsonOption = False,
 ) -> None:
     """Bring a version back as a new project file beside the present one."""
     with open_project(project) as store:
         target = with_suffix(to)
-        store.restore_version(version, to=target)
+        store.restore_version(_file_name(store.versions(), version), to=target)
     present(as_json, {"project": target}, f"Restored to [bold]{shown(target)}[/bold].")
+
+
+def _file_name(versions: Sequence[SnapshotRecord], text: str) -> str:
+    """Return the file of the newest version of that name; another text is taken for a file name."""
+    return next((version.file_name for version in versions if version.name == text), text)

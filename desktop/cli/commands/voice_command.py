@@ -10,8 +10,8 @@ from desktop.authoring.characters import character_named
 from desktop.authoring.clips import Trim, VoicePlacement, add_voice_clip, placed_media, require_voice
 from desktop.authoring.media_import import adopt_media, prepare_media_for
 from desktop.authoring.project_files import open_project
-from desktop.cli.numbers import parse_seconds
 from desktop.cli.presenting import JsonOption, NameArgument, ProjectArgument, SceneArgument, present, shown
+from desktop.cli.values import parse_seconds
 
 app = typer.Typer(add_completion=False)
 

@@ -18,7 +18,7 @@ def test_help_of_one_command_names_its_options(capsys, monkeypatch):
     assert run(["drive", "--help"]) == 0
     out = capsys.readouterr().out
     assert "--loop" in out
-    assert "ping_pong" in out
+    assert "ping-pong" in out
 
 
 def test_a_shot_is_built_step_by_step(masque, duet, samples):
@@ -62,7 +62,7 @@ def test_two_faces_are_found_and_taken_from_the_left(masque, duet):
 def test_a_looping_clip_fills_the_scene(masque, duet, samples):
     masque("scene", "set", duet, "Duet", "--frames", 240)
     placed = masque(
-        "drive", duet, "Duet", "Ada", samples / "driver_smile.mp4", "--loop", "ping_pong", "--at", 40
+        "drive", duet, "Duet", "Ada", samples / "driver_smile.mp4", "--loop", "ping-pong", "--at", 40
     )
     assert placed["clip"]["length_frames"] == 200
 
@@ -72,9 +72,10 @@ def test_a_region_can_be_given_in_pixels(masque, duet):
     assert added["region"] == "0.500,0.250,0.100,0.250"
 
 
-def test_an_empty_curve_is_removed(masque, duet):
+def test_a_curve_is_shown_without_keys_and_removed_on_demand(masque, duet):
     masque("curve", duet, "Duet", "Ada", "eyes", "0:0.2")
-    masque("curve", duet, "Duet", "Ada", "eyes")
+    assert len(masque("curve", duet, "Duet", "Ada", "eyes")["keys"]) == 1
+    masque("curve", duet, "Duet", "Ada", "eyes", "--clear")
     assert masque("character", "list", duet, "Duet")["characters"][0]["curves"] == []
 
 
@@ -109,7 +110,7 @@ def test_a_version_is_saved_listed_and_restored(masque, duet, tmp_path):
     masque("character", "remove", duet, "Duet", "Ada")
     versions = masque("version", "list", duet)["versions"]
     assert versions[0]["name"] == "before the cut"
-    masque("version", "restore", duet, versions[0]["file_name"], tmp_path / "again.masque")
+    masque("version", "restore", duet, versions[0]["name"], tmp_path / "again.masque")
     names = [c["name"] for c in masque("character", "list", tmp_path / "again.masque", "Duet")["characters"]]
     assert names == ["Ada", "Bruno"]
 
@@ -145,3 +146,18 @@ def test_the_installed_program_answers_like_the_module():
         check=True,
     )
     assert json.loads(run_.stdout) == {"running": False}
+
+
+def test_clips_are_listed_and_removed(masque, refused, duet, samples):
+    masque("drive", duet, "Duet", "Ada", samples / "driver_smile.mp4", "--at", 30)
+    masque("voice", duet, "Duet", "Ada", samples / "voice.wav")
+    listed = masque("clips", "list", duet, "Duet", "Ada")["clips"]
+    assert [clip["file"] for clip in listed] == ["voice.wav", "driver_smile.mp4"]
+    assert masque("clips", "remove", duet, "Duet", "Ada", 1)["removed"] == "voice.wav"
+    refused("clips", "remove", duet, "Duet", "Ada", 2)
+    assert len(masque("clips", "list", duet, "Duet", "Ada")["clips"]) == 1
+
+
+def test_the_version_is_told(capsys):
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("masque ")

@@ -75,6 +75,7 @@ def test_a_plate_without_faces_asks_for_a_region(refused, masque, duet, rubbish)
         "-0.1,0,0.2,0.2",
         "0.1,0.1,0,0.2",
         "1,2,3",
+        "1.2,0,0.2,0.2",
         "a,b,c,d",
         "nan,0,0.1,0.1",
         "0.5,0.5,0.001,0.001",
@@ -96,6 +97,8 @@ def test_a_region_outside_the_plate_or_unreadable_is_refused(refused, duet, regi
         ("--face", "0"),
         ("--in", "soon"),
         ("--length", "0"),
+        ("--neutral", "99"),
+        ("--loop", "sideways"),
     ],
 )
 def test_trims_and_places_out_of_range_are_refused(refused, duet, samples, options):
@@ -128,6 +131,8 @@ def test_names_are_taken_once(refused, duet, samples):
         ("--size", "2x2"),
         ("--seed", "-1"),
         ("--quality", "best"),
+        ("--quality", "diffusion"),
+        ("--output", "/dev/null/takes"),
     ],
 )
 def test_render_settings_out_of_range_are_refused_before_queueing(refused, masque, engine, duet, options):

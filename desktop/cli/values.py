@@ -1,8 +1,9 @@
-"""Numbers as people write them on the command line."""
+"""Values as people write them on the command line."""
 
 from fractions import Fraction
 
 from engine.protocol.errors import UserError
+from projects_db.records import LoopMode
 
 
 def parse_seconds(text: str | None) -> Fraction | None:
@@ -24,3 +25,12 @@ def parse_speed(text: str) -> Fraction:
         return Fraction(text.strip())
     except (ValueError, ZeroDivisionError):
         raise UserError(f"“{text}” is not a speed.", next_step="Write a number, such as 0.75.") from None
+
+
+def parse_loop_mode(text: str) -> LoopMode:
+    """Return a loop mode written with a dash or an underscore. Raises UserError that lists them."""
+    try:
+        return LoopMode(text.strip().replace("-", "_"))
+    except ValueError:
+        names = ", ".join(mode.value.replace("_", "-") for mode in LoopMode)
+        raise UserError(f"There is no loop mode “{text}”.", next_step=f"Choose one of {names}.") from None
