@@ -3,67 +3,45 @@
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QDragEnterEvent, QDragMoveEvent, QDropEvent
-from PySide6.QtWidgets import QListView, QMenu, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMenu
 
 from desktop.models.roles import Role
 from desktop.models.scene_list import SceneListModel
 from desktop.panels.desk import Desk
 from desktop.panels.row_painting import SceneDelegate
-from desktop.widgets.dock_header import DockHeader, action_button
-from desktop.widgets.empty_state import EmptyState
-from desktop.widgets.stage.view import local_files
+from desktop.widgets.dock_page import DockList
 
 
-class ScenesPanel(QWidget):
+class ScenesPanel(DockList):
     """A list that follows the session; stills can be dropped on it."""
 
     stills_wanted = Signal()
     removal_wanted = Signal(str)
 
-    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(
+            self.tr("Scenes"),
+            desk.theme,
+            add_text=self.tr("Add scene from a still"),
+            choose_text=self.tr("Choose a still…"),
+            delegate=SceneDelegate(desk.theme),
+            takes_files=lambda: desk.session.is_open,
+        )
         self._desk = desk
-        self.setAcceptDrops(True)
-        self.header = DockHeader(self.tr("Scenes"))
-        self.add_action = QAction(self.tr("Add scene from a still"), self)
-        self.add_action.triggered.connect(self.stills_wanted)
-        self.header.add_widget(action_button(self.add_action))
         self.model = SceneListModel(desk.session, desk.queue, desk.looks)
-        self._delegate = SceneDelegate(desk.theme)
-        self.view = QListView()
         self._set_up_view()
-        self._empty = EmptyState("", self.tr("Drop a still here, or choose one."))
-        self._choose_button = self._empty.add_button(self.tr("Choose a still…"))
-        self._choose_button.clicked.connect(self.stills_wanted)
-        self._empty.files_dropped.connect(self._on_files_dropped)
-        self._stack = QStackedWidget()
-        self._stack.addWidget(self.view)
-        self._stack.addWidget(self._empty)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self._stack)
+        self.add_wanted.connect(self.stills_wanted)
+        self.files_dropped.connect(self._add_files)
         desk.session.scene_chosen.connect(self._show_chosen)
         self.model.modelReset.connect(self._show_chosen)
-        desk.theme.theme_changed.connect(self._on_theme_changed)
-        self._on_theme_changed()
         self._show_chosen()
 
     def sizeHint(self) -> QSize:
         """As wide as in the design."""
         return QSize(216, 290)
 
-    def minimumSizeHint(self) -> QSize:
-        """Narrower on a small screen."""
-        return QSize(160, 60)
-
     def _set_up_view(self) -> None:
         self.view.setModel(self.model)
-        self.view.setItemDelegate(self._delegate)
-        self.view.setMouseTracking(True)
-        self.view.setUniformItemSizes(True)
-        self.view.setAccessibleName(self.tr("Scenes"))
-        self.view.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.view.customContextMenuRequested.connect(self._on_menu_wanted)
         self.view.selectionModel().currentChanged.connect(self._on_current_changed)
@@ -80,24 +58,8 @@ class ScenesPanel(QWidget):
                 answer=lambda name: self._desk.scenes.rename(scene.id, name),
             )
 
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Take files."""
-        if event.mimeData().hasUrls() and self._desk.session.is_open:
-            event.acceptProposedAction()
-
-    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
-        """Take files."""
-        if event.mimeData().hasUrls() and self._desk.session.is_open:
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        """Make a scene of each dropped still."""
-        self._on_files_dropped(local_files(event.mimeData()))
-        event.acceptProposedAction()
-
-    def _on_files_dropped(self, files: list[str]) -> None:
-        if self._desk.session.is_open:
-            self._desk.imports.add_scenes([Path(file) for file in files])
+    def _add_files(self, files: list[str]) -> None:
+        self._desk.imports.add_scenes([Path(file) for file in files])
 
     def _on_current_changed(self) -> None:
         index = self.view.currentIndex()
@@ -106,11 +68,10 @@ class ScenesPanel(QWidget):
 
     def _show_chosen(self) -> None:
         session = self._desk.session
-        self._stack.setCurrentWidget(self.view if session.scenes else self._empty)
-        self._choose_button.setVisible(session.is_open)
-        self._empty.say(
-            "",
-            self.tr("Drop a still here, or choose one.")
+        self.choose_button.setVisible(session.is_open)
+        self.show_body(
+            bool(session.scenes),
+            otherwise=self.tr("Drop a still here, or choose one.")
             if session.is_open
             else self.tr("The scenes of a project show here."),
         )
@@ -130,7 +91,3 @@ class ScenesPanel(QWidget):
         menu.addSeparator()
         menu.addAction(self.tr("Remove scene…"), lambda: self.removal_wanted.emit(scene.id))
         menu.popup(self.view.viewport().mapToGlobal(at))
-
-    def _on_theme_changed(self) -> None:
-        self.add_action.setIcon(self._desk.theme.icon("add"))
-        self.view.viewport().update()

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from PySide6.QtCore import QMimeData, QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QMenu, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMenu
 
 from desktop.background.media_art import MediaArt
 from desktop.panels.channel_words import INSPECTOR_ORDER, channel_word
 from desktop.panels.desk import Desk
 from desktop.panels.timeline_content import lane_channel, timeline_content
-from desktop.widgets.dock_header import DockHeader, action_button
-from desktop.widgets.empty_state import EmptyState
+from desktop.widgets.dock_header import action_button
+from desktop.widgets.dock_page import DockPage
 from desktop.widgets.level_slider import LevelSlider
 from desktop.widgets.stage.view import local_files
 from desktop.widgets.timeline.content import TimelineContent
@@ -24,35 +24,27 @@ from projects_db.records import Channel, Interpolation
 ZOOM_RANGE = LARGEST_PX_PER_FRAME / SMALLEST_PX_PER_FRAME
 
 
-class TimelinePanel(QWidget):
+class TimelinePanel(DockPage):
     """Binds the timeline to the session, the selection and the playback."""
 
     faces_wanted = Signal()
     drawing_wanted = Signal()
 
-    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, desk: Desk) -> None:
+        self.view = TimelineView(desk.theme)
+        super().__init__(self.tr("Timeline"), self.view)
         self._desk = desk
         self._folded: frozenset[str] = frozenset()
-        self.view = TimelineView(desk.theme)
-        self.header = DockHeader(self.tr("Timeline"))
         self.snap_action = QAction(self.tr("Snap"), self, checkable=True, checked=True)
         self.fold_action = QAction(self.tr("Fold curves"), self, checkable=True)
         self.fit_action = QAction(self.tr("Fit"), self)
         self.zoom_in_action = QAction(self.tr("Zoom in"), self)
         self.zoom_out_action = QAction(self.tr("Zoom out"), self)
         self.zoom = LevelSlider(desk.theme, low=0.0, high=1.0, name=self.tr("Timeline zoom"))
-        self._empty = EmptyState("", "")
-        self._find_button = self._empty.add_button(self.tr("Find faces"))
-        self._draw_button = self._empty.add_button(self.tr("Draw a face region"))
+        self._find_button = self.empty.add_button(self.tr("Find faces"))
+        self._draw_button = self.empty.add_button(self.tr("Draw a face region"))
         self._find_button.clicked.connect(self.faces_wanted)
         self._draw_button.clicked.connect(self.drawing_wanted)
-        self._stack = QStackedWidget()
-        self._stack.addWidget(self.view)
-        self._stack.addWidget(self._empty)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self._stack)
         self._fill_header()
         self._bind_view()
         self._bind_state()
@@ -138,20 +130,19 @@ class TimelinePanel(QWidget):
                 timeline_content(scene, session.assets, session.frame_rate, folded=self._folded)
             )
         has_tracks = bool(scene and scene.characters)
-        self._stack.setCurrentWidget(self.view if has_tracks else self._empty)
-        self._say_empty(has_scene=scene is not None)
+        self._show_tracks(has_tracks, has_scene=scene is not None)
         self.view.setEnabled(has_tracks)
         self.view.set_playhead(self._desk.playback.frame)
         self._show_art()
 
-    def _say_empty(self, *, has_scene: bool) -> None:
+    def _show_tracks(self, has_tracks: bool, *, has_scene: bool) -> None:
         self._find_button.setVisible(has_scene)
         self._draw_button.setVisible(has_scene)
         if has_scene:
             text = self.tr("A character brings its tracks. Find the faces on the plate, or draw one.")
         else:
             text = self.tr("The tracks of a scene's characters show here.")
-        self._empty.say("", text)
+        self.show_body(has_tracks, otherwise=text)
 
     def _show_art(self) -> None:
         art: dict[str, MediaArt] = {}
