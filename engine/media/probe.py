@@ -11,6 +11,7 @@ from engine.media.read_errors import require_file
 from engine.media.sound_source import sound_layout
 from engine.media.still import read_still
 from engine.media.video_reader import VideoReader
+from engine.media.wav_header import require_whole_wav
 
 
 class MediaKind(StrEnum):
@@ -57,6 +58,7 @@ def probe_media(path: Path) -> MediaProbe:
         return _probe_movie(path, sound)
     if sound is None:
         raise not_media(path)
+    require_whole_wav(path)
     sound_layout(path)
     return sound
 

@@ -100,3 +100,12 @@ def test_rubbish_never_gives_more_than_a_sentence(movies: Callable[..., Path], t
             assert probe_media(path).kind in MediaKind
         except UserError as error:
             assert "rubbish.mp4" in error.report.message
+
+
+def test_a_wav_that_was_cut_short_is_refused_and_a_whole_one_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "voice.wav"
+    write_wav(path, np.zeros((4_800, 2), np.float32), 48_000, bits=16)
+    assert probe_media(path).duration_s == Fraction(1, 10)
+    path.write_bytes(path.read_bytes()[:-1_000])
+    with pytest.raises(UserError, match="cut short"):
+        probe_media(path)
