@@ -19,6 +19,7 @@ from desktop.commands.curve_edits import CurveEdits
 from desktop.commands.edit_history import EditHistory
 from desktop.commands.engine_notices import EngineNotices
 from desktop.commands.imports import Imports
+from desktop.commands.marker_edits import MarkerEdits
 from desktop.commands.renders import Renders
 from desktop.commands.scene_edits import SceneEdits
 from desktop.engine_link.engine_link import EngineLink
@@ -111,6 +112,7 @@ class Application(QObject):
             characters=CharacterEdits(session, history),
             clips=ClipEdits(session, history),
             curves=CurveEdits(session, history),
+            markers=MarkerEdits(session, history),
             imports=Imports(session, history, self._pool, notices=notices),
             renders=Renders(session, queue, link, choice=choice, notices=notices),
         )

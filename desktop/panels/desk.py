@@ -7,6 +7,7 @@ from desktop.commands.clip_edits import ClipEdits
 from desktop.commands.curve_edits import CurveEdits
 from desktop.commands.edit_history import EditHistory
 from desktop.commands.imports import Imports
+from desktop.commands.marker_edits import MarkerEdits
 from desktop.commands.renders import Renders
 from desktop.commands.scene_edits import SceneEdits
 from desktop.engine_link.engine_link import EngineLink
@@ -48,5 +49,6 @@ class Desk:
     characters: CharacterEdits
     clips: ClipEdits
     curves: CurveEdits
+    markers: MarkerEdits
     imports: Imports
     renders: Renders

@@ -17,6 +17,7 @@ from desktop.widgets.timeline.content import (
     Points,
     TimelineClip,
     TimelineContent,
+    TimelineMarker,
 )
 from engine.protocol.clips import DrivingInput, source_time_s
 from engine.protocol.clips import LoopMode as EngineLoopMode
@@ -61,11 +62,17 @@ def timeline_content(
     *,
     folded: frozenset[str],
 ) -> TimelineContent:
-    """Return a scene's lanes: for each character its driving clips, its voices, and its curves."""
+    """Return a scene's markers and lanes: for each character its driving clips, voices and curves."""
     builder = _Builder(assets, frame_rate, folded)
     lanes = [lane for character in scene.characters for lane in builder.lanes(character)]
     return TimelineContent(
-        lanes=tuple(lanes), length=scene_length_frames(scene, frame_rate), frame_rate=frame_rate
+        lanes=tuple(lanes),
+        length=scene_length_frames(scene, frame_rate),
+        frame_rate=frame_rate,
+        markers=tuple(
+            TimelineMarker(marker_id=marker.id, frame=marker.frame, name=marker.name, colour=marker.colour)
+            for marker in scene.markers
+        ),
     )
 
 

@@ -60,6 +60,25 @@ class TimelinePanel(DockPage):
         self._folded = frozenset() if shown else frozenset(lane.lane_id for lane in lanes)
         self._show_content()
 
+    def mark_playhead(self) -> None:
+        """Add a marker at the playhead, or ask for the name of the one that is there."""
+        marker = self._desk.markers.marker_at(self._desk.playback.frame)
+        if marker is None:
+            self._desk.markers.add(self._desk.playback.frame)
+        else:
+            self.rename_marker(marker.id)
+
+    def rename_marker(self, marker_id: str) -> None:
+        """Ask for a marker's new name."""
+        marker = self._desk.markers.marker(marker_id)
+        if marker is not None:
+            self._desk.questions.ask(
+                self.tr("Marker name"),
+                initial=marker.name,
+                accept=self.tr("Rename"),
+                answer=lambda name: self._desk.markers.rename(marker_id, name),
+            )
+
     def _fill_header(self) -> None:
         for action in (self.snap_action, self.fold_action):
             button = action_button(action)
@@ -90,6 +109,7 @@ class TimelinePanel(DockPage):
         view.key_added.connect(self._on_key_added)
         view.key_moved.connect(self._on_key_moved)
         view.keys_deleted.connect(self._on_keys_deleted)
+        view.marker_moved.connect(desk.markers.move)
         view.media_dropped.connect(self._on_media_dropped)
         view.menu_wanted.connect(self._on_menu_wanted)
         view.zoom_changed.connect(self._show_zoom)
@@ -198,12 +218,18 @@ class TimelinePanel(DockPage):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         if hit.part is Part.KEY and hit.lane is not None and hit.point is not None:
             self._fill_key_menu(menu, hit.lane.lane_id, hit.point.frame)
+        elif hit.marker is not None:
+            self._fill_marker_menu(menu, hit.marker.marker_id)
         elif hit.clip is not None:
             menu.addAction(self.tr("Delete clip"), self.view.delete_selected)
         elif hit.lane is not None:
             self._fill_track_menu(menu, hit.lane.track_id)
         if not menu.isEmpty():
             menu.popup(at)
+
+    def _fill_marker_menu(self, menu: QMenu, marker_id: str) -> None:
+        menu.addAction(self.tr("Rename marker…"), lambda: self.rename_marker(marker_id))
+        menu.addAction(self.tr("Delete marker"), lambda: self._desk.markers.remove(marker_id))
 
     def _fill_key_menu(self, menu: QMenu, lane_id: str, frame: int) -> None:
         character_id, channel = lane_channel(lane_id)

@@ -50,6 +50,7 @@ def _fill_scene(window: MainWindow, desk: Desk) -> None:
     menus.add("scene", _tr("Move scene down"), lambda: shift(1))
     menus.add("scene", _tr("Scene ends at the playhead"), lambda: scenes.set_length(desk.playback.frame + 1))
     menus.add("scene", _tr("Scene ends with its clips"), lambda: scenes.set_length(None))
+    menus.add("scene", _tr("Mark the playhead"), window.timeline.mark_playhead, "M")
     menus.add_frame_rates()
     menus.separate("scene")
     menus.add("scene", _tr("Remove scene…"), remove)

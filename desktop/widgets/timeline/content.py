@@ -96,12 +96,23 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineMarker:
+    """A named frame on the ruler."""
+
+    marker_id: str
+    frame: int
+    name: str
+    colour: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineContent:
     """A whole timeline."""
 
     lanes: tuple[Lane, ...] = ()
     length: int = 1
     frame_rate: Fraction = Fraction(24)
+    markers: tuple[TimelineMarker, ...] = ()
 
     def lane(self, lane_id: str) -> Lane | None:
         """Return a lane."""
@@ -110,6 +121,14 @@ class TimelineContent:
     def clip(self, clip_id: str) -> TimelineClip | None:
         """Return a clip."""
         return next((clip for lane in self.lanes for clip in lane.clips if clip.clip_id == clip_id), None)
+
+    def with_marker_at(self, marker_id: str, frame: int) -> "TimelineContent":
+        """Return the content with a marker at another frame."""
+        markers = (
+            replace(marker, frame=frame) if marker.marker_id == marker_id else marker
+            for marker in self.markers
+        )
+        return replace(self, markers=tuple(markers))
 
     def clips(self) -> tuple[TimelineClip, ...]:
         """Return all clips by start."""

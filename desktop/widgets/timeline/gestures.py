@@ -18,6 +18,7 @@ class DragKind(Enum):
     TRIM_END = "trim_end"
     SLIP = "slip"
     KEY = "key"
+    MARKER = "marker"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class Drag:
     origin_y: float
     clip_ids: frozenset[str] = frozenset()
     lane_id: str = ""
+    marker_id: str = ""
     frame: int = 0
     shift: int = 0
     value: float = 0.0
@@ -39,6 +41,8 @@ def previewed(content: TimelineContent, drag: Drag) -> TimelineContent:
     """Return the content as it would be if the drag ended now."""
     if drag.kind is DragKind.KEY:
         return _with_dragged_key(content, drag)
+    if drag.kind is DragKind.MARKER:
+        return content.with_marker_at(drag.marker_id, drag.frame + drag.shift)
     if drag.kind is DragKind.PLAYHEAD or not drag.moved:
         return content
     clips = [clip for clip in map(content.clip, drag.clip_ids) if clip is not None]
@@ -46,7 +50,7 @@ def previewed(content: TimelineContent, drag: Drag) -> TimelineContent:
 
 
 def snapped_shift(content: TimelineContent, drag: Drag, playhead: int, reach_frames: float) -> int:
-    """Return the drag's shift, drawn to the playhead, a scene's end or a clip's edge within reach."""
+    """Return the drag's shift, drawn to the playhead, a marker, a scene's end or a clip's edge in reach."""
     dragged = [clip for clip in map(content.clip, drag.clip_ids) if clip is not None]
     edges = [edge for clip in dragged for edge in _moving_edges(clip, drag.kind)]
     targets = set(_snap_targets(content, drag.clip_ids, playhead))
@@ -58,7 +62,7 @@ def snapped_shift(content: TimelineContent, drag: Drag, playhead: int, reach_fra
 
 
 def _snap_targets(content: TimelineContent, moving: frozenset[str], playhead: int) -> Iterable[int]:
-    yield from (0, content.length, playhead)
+    yield from (0, content.length, playhead, *(marker.frame for marker in content.markers))
     for lane in content.lanes:
         for clip in lane.clips:
             if clip.clip_id not in moving:

@@ -11,12 +11,13 @@ from desktop.background.media_art import MediaArt
 from desktop.state.playback import timecode
 from desktop.theme.tokens import Tokens
 from desktop.widgets.timeline.clip_painting import ClipPainter
-from desktop.widgets.timeline.content import CurvePoint, Lane, LaneKind, Leaving
+from desktop.widgets.timeline.content import CurvePoint, Lane, LaneKind, Leaving, TimelineMarker
 from desktop.widgets.timeline.layout import HEAD_PX, RULER_PX, TimelineLayout
 
 SMALL_PX = 11
 KEY_PX = 5.0
 HANDLE_PX = 2.5
+MARKER_PX = 5.0
 
 
 class LanePainter:
@@ -196,6 +197,23 @@ class LanePainter:
         painter.setClipRect(QRect(HEAD_PX, 0, area.width() - HEAD_PX, RULER_PX))
         painter.setFont(self._small)
         self._paint_marks(area, self._layout.content.frame_rate)
+        for marker in self._layout.content.markers:
+            self._paint_marker(marker, area)
+        painter.restore()
+
+    def _paint_marker(self, marker: TimelineMarker, area: QRect) -> None:
+        """Draw a small flag at the top of the ruler; its name shows as a tool tip."""
+        x = self._layout.scale.x_of(marker.frame)
+        if not HEAD_PX - MARKER_PX <= x <= area.right() + MARKER_PX:
+            return
+        painter = self._painter
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(QColor(self._tokens.panel), 1.0))
+        painter.setBrush(QColor(self._tokens.character(marker.colour)))
+        foot, side = MARKER_PX * 2, MARKER_PX
+        corners = ((-side, 1), (side, 1), (side, side + 2), (0, foot), (-side, side + 2))
+        painter.drawPolygon(QPolygonF([QPointF(x + across, down) for across, down in corners]))
         painter.restore()
 
     def _paint_marks(self, area: QRect, frame_rate: Fraction) -> None:

@@ -5,7 +5,14 @@ from enum import Enum
 
 from PySide6.QtCore import QPointF, QRect, QRectF
 
-from desktop.widgets.timeline.content import CurvePoint, Lane, LaneKind, TimelineClip, TimelineContent
+from desktop.widgets.timeline.content import (
+    CurvePoint,
+    Lane,
+    LaneKind,
+    TimelineClip,
+    TimelineContent,
+    TimelineMarker,
+)
 from desktop.widgets.timeline.scale import TimeScale
 
 HEAD_PX = 132
@@ -17,6 +24,7 @@ CLIP_INSET_PX = 4
 CURVE_INSET_PX = 9
 EDGE_PX = 7
 KEY_REACH_PX = 8
+MARKER_REACH_PX = 6
 
 
 class Part(Enum):
@@ -24,6 +32,7 @@ class Part(Enum):
 
     NOTHING = "nothing"
     RULER = "ruler"
+    MARKER = "marker"
     HEAD = "head"
     LANE = "lane"
     CLIP = "clip"
@@ -34,12 +43,13 @@ class Part(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """What was hit: the part, and the lane, clip or key where there is one."""
+    """What was hit: the part, and the lane, clip, key or marker where there is one."""
 
     part: Part
     lane: Lane | None = None
     clip: TimelineClip | None = None
     point: CurvePoint | None = None
+    marker: TimelineMarker | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +103,7 @@ class TimelineLayout:
     def hit(self, at: QPointF) -> Hit:
         """Return what lies under a point."""
         if at.y() < RULER_PX:
-            return Hit(part=Part.RULER if at.x() >= HEAD_PX else Part.NOTHING)
+            return self._hit_ruler(at.x())
         for lane, rect in self.lane_rects():
             if rect.top() <= at.y() < rect.top() + rect.height():
                 if at.x() < HEAD_PX:
@@ -102,6 +112,15 @@ class TimelineLayout:
                     return self._hit_key(lane, rect, at)
                 return self._hit_clip(lane, rect, at)
         return Hit(part=Part.NOTHING)
+
+    def _hit_ruler(self, x: float) -> Hit:
+        if x < HEAD_PX - MARKER_REACH_PX:
+            return Hit(part=Part.NOTHING)
+        markers = [(abs(self.scale.x_of(marker.frame) - x), marker) for marker in self.content.markers]
+        distance, marker = min(markers, key=lambda found: found[0], default=(x, None))
+        if marker is not None and distance <= MARKER_REACH_PX:
+            return Hit(part=Part.MARKER, marker=marker)
+        return Hit(part=Part.RULER if x >= HEAD_PX else Part.NOTHING)
 
     def _hit_clip(self, lane: Lane, rect: QRect, at: QPointF) -> Hit:
         first, last = self.scale.frame_at(at.x() - EDGE_PX), self.scale.frame_at(at.x() + EDGE_PX)

@@ -1,21 +1,22 @@
 """The timeline under the hand: mouse, wheel, keys and drops, told as signals in project frames."""
 
-from PySide6.QtCore import QMimeData, QPointF, Qt, Signal
+from PySide6.QtCore import QEvent, QMimeData, QPointF, Qt, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QDragEnterEvent,
     QDragMoveEvent,
     QDropEvent,
     QFocusEvent,
+    QHelpEvent,
     QKeyEvent,
     QMouseEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QToolTip, QWidget
 
 from desktop.theme.theme import Theme
 from desktop.widgets.timeline.canvas import TimelineCanvas
-from desktop.widgets.timeline.content import LaneKind, TimelineClip
+from desktop.widgets.timeline.content import LaneKind, TimelineClip, TimelineMarker
 from desktop.widgets.timeline.gestures import SNAP_PX, Drag, DragKind, snapped_shift
 from desktop.widgets.timeline.layout import HEAD_PX, Hit, Part
 
@@ -27,6 +28,7 @@ CURSORS = {
     Part.CLIP_START: Qt.CursorShape.SizeHorCursor,
     Part.CLIP_END: Qt.CursorShape.SizeHorCursor,
     Part.CLIP: Qt.CursorShape.OpenHandCursor,
+    Part.MARKER: Qt.CursorShape.PointingHandCursor,
     Part.KEY: Qt.CursorShape.PointingHandCursor,
     Part.HEAD: Qt.CursorShape.PointingHandCursor,
 }
@@ -52,6 +54,7 @@ class TimelineView(TimelineCanvas):
     key_added = Signal(str, int, float)
     key_moved = Signal(str, int, int, float)
     keys_deleted = Signal(object)
+    marker_moved = Signal(str, int)
     media_dropped = Signal(str, int, object)
     menu_wanted = Signal(object, object)
 
@@ -89,6 +92,8 @@ class TimelineView(TimelineCanvas):
         if hit.part is Part.RULER:
             self._set_drag(self._new_drag(DragKind.PLAYHEAD, event.position()))
             self._drag_playhead(event.position().x())
+        elif hit.marker is not None:
+            self._press_marker(hit.marker, event.position())
         elif hit.part is Part.HEAD and hit.lane is not None:
             if hit.lane.kind is LaneKind.CURVE:
                 self.lane_fold_toggled.emit(hit.lane.lane_id)
@@ -117,6 +122,9 @@ class TimelineView(TimelineCanvas):
         if drag.kind is DragKind.KEY:
             self._drag_key(shift, event.position().y())
             return
+        if drag.kind is DragKind.MARKER:
+            self._moved_drag(max(shift, -drag.frame))
+            return
         self._moved_drag(shift)
         if self._snaps and self._drag is not None:
             reach = SNAP_PX / self.px_per_frame
@@ -133,6 +141,8 @@ class TimelineView(TimelineCanvas):
         if drag.kind is DragKind.KEY:
             self.key_moved.emit(drag.lane_id, drag.frame, max(0, drag.frame + drag.shift), drag.value)
             self.set_selected_keys(frozenset({(drag.lane_id, max(0, drag.frame + drag.shift))}))
+        elif drag.kind is DragKind.MARKER:
+            self.marker_moved.emit(drag.marker_id, drag.frame + drag.shift)
         elif drag.shift:
             self._tell_clip_drag(drag)
 
@@ -172,6 +182,15 @@ class TimelineView(TimelineCanvas):
         self.menu_wanted.emit(hit, event.globalPos())
 
     # ---- keys ----
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        """Tell a marker's name under a resting pointer."""
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            marker = self.layout_now().hit(QPointF(event.pos())).marker
+            if marker is not None:
+                QToolTip.showText(event.globalPos(), marker.name, self.viewport())
+                return True
+        return super().viewportEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Delete, zoom, choose and nudge clips; everything else is the window's."""
@@ -252,6 +271,19 @@ class TimelineView(TimelineCanvas):
         together = self.selected_clips if kind is DragKind.MOVE else frozenset({clip.clip_id})
         if together:
             self._set_drag(self._new_drag(kind, event.position(), clip_ids=together))
+
+    def _press_marker(self, marker: TimelineMarker, at: QPointF) -> None:
+        """Go to the marker; dragging then moves it."""
+        self.playhead_dragged.emit(min(marker.frame, self.content.length - 1))
+        self._set_drag(
+            Drag(
+                kind=DragKind.MARKER,
+                origin_x=at.x(),
+                origin_y=at.y(),
+                marker_id=marker.marker_id,
+                frame=marker.frame,
+            )
+        )
 
     def _press_key(self, hit: Hit, at: QPointF) -> None:
         if hit.lane is None or hit.point is None:
