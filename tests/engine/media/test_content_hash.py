@@ -15,6 +15,6 @@ def test_hash_is_sha256_of_the_bytes(tmp_path: Path) -> None:
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"gone\.mov is not in") as caught:
+    with pytest.raises(UserError, match=r"There is no file gone\.mov") as caught:
         hash_file(tmp_path / "gone.mov")
     assert caught.value.report.code is ErrorCode.FILE_MISSING

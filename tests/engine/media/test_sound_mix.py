@@ -215,5 +215,5 @@ def test_driving_sound_is_off_by_default_and_its_lack_is_reported(tmp_path: Path
 
 
 def test_missing_voice_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"gone\.wav is not in"):
+    with pytest.raises(UserError, match=r"There is no file gone\.wav"):
         request_sound(request(tmp_path, character("Ann", voices=(voice(tmp_path / "gone.wav", 0),))))

@@ -208,7 +208,7 @@ def test_renamed_file_is_called_what_it_is(tmp_path: Path, content: bytes, sente
 
 
 def test_missing_empty_and_folder_are_told_apart(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"gone\.png is not in"):
+    with pytest.raises(UserError, match=r"There is no file gone\.png"):
         read_still(tmp_path / "gone.png")
     with pytest.raises(UserError, match="there is no folder"):
         read_still(tmp_path / "nowhere" / "gone.png")

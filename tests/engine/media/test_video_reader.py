@@ -329,7 +329,7 @@ def test_still_picture_is_not_a_movie(tmp_path: Path) -> None:
 
 
 def test_missing_movie_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"gone\.mov is not in") as caught:
+    with pytest.raises(UserError, match=r"There is no file gone\.mov") as caught:
         VideoReader(tmp_path / "gone.mov")
     assert caught.value.report.code is ErrorCode.FILE_MISSING
 
