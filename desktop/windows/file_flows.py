@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from desktop.authoring.project_files import PROJECT_SUFFIX
 from desktop.panels.desk import Desk
 from desktop.state.notices import Notice, Remedy, Tone
+from desktop.widgets.file_dialog import FileDialog
 from engine.protocol.errors import UserError
 from projects_db.errors import ProjectError
 from projects_db.records import SnapshotRecord
@@ -176,8 +177,7 @@ class FileFlows(QObject):
     def _dialog(self, title: str, pattern: str) -> QFileDialog:
         session = self._desk.session
         folder = session.store.folder if session.is_open else Path.home()
-        dialog = QFileDialog(self._window, title, str(folder))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog = FileDialog(self._window, title, folder)
         if pattern:
             dialog.setNameFilters([pattern, self.tr("All files (*)")])
         return dialog
