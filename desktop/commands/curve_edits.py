@@ -12,6 +12,8 @@ from engine.protocol.curves import value_at
 from projects_db.records import Channel, CurveKeyRecord, IntensityCurveRecord, Interpolation
 
 Keys = tuple[CurveKeyRecord, ...]
+Handle = tuple[float, float]
+LEVEL: Handle = (0.0, 0.0)
 
 
 class CurveEdits:
@@ -76,12 +78,26 @@ class CurveEdits:
             name = worded("Delete key") if len(keys) - len(left) == 1 else worded("Delete keys")
             self._set(name, character_id, channel, left)
 
+    def shape_key(
+        self, character_id: str, channel: Channel, frame: int, *, handle_in: Handle, handle_out: Handle
+    ) -> None:
+        """Give a key handles of its own, as offsets (frames, value); the curve stays in its range."""
+        keys = tuple(
+            replace(key, handle_in=_reach(key, handle_in), handle_out=_reach(key, handle_out))
+            if key.frame == frame
+            else key
+            for key in self.keys(character_id, channel)
+        )
+        self._set(worded("Shape curve"), character_id, channel, keys)
+
     def set_interpolation(
         self, character_id: str, channel: Channel, frames: frozenset[int], interpolation: Interpolation
     ) -> None:
-        """Choose how the curve leaves these keys."""
+        """Choose how the curve leaves these keys; handles of their own are given up."""
         keys = tuple(
-            replace(key, interpolation=interpolation) if key.frame in frames else key
+            replace(key, interpolation=interpolation, handle_in=LEVEL, handle_out=LEVEL)
+            if key.frame in frames
+            else key
             for key in self.keys(character_id, channel)
         )
         self._set(worded("Change interpolation"), character_id, channel, keys)
@@ -97,8 +113,22 @@ class CurveEdits:
         return next((curve for curve in curves if curve.channel is channel), None)
 
     def _set(self, name: str, character_id: str, channel: Channel, keys: Keys) -> None:
-        if keys != self.keys(character_id, channel):
-            self._history.perform(name, lambda change: change.set_curve(character_id, channel, ease(keys)))
+        before = self.keys(character_id, channel)
+        after = settled(before, keys)
+        if after != before:
+            self._history.perform(name, lambda change: change.set_curve(character_id, channel, after))
+
+
+def settled(before: Keys, after: Keys) -> Keys:
+    """Return edited keys with their handles: those shaped by hand stay, all others are eased anew.
+
+    A key was not shaped by hand if its handles are level ones, as they come with easing `before`.
+    """
+    eased_before = {(key.handle_in, key.handle_out) for key in ease(before)} | {(LEVEL, LEVEL)}
+    return tuple(
+        eased if (key.handle_in, key.handle_out) in eased_before else key
+        for key, eased in zip(after, ease(after), strict=True)
+    )
 
 
 def _with_key(keys: Keys, frame: int, value: float) -> Keys:
@@ -106,6 +136,11 @@ def _with_key(keys: Keys, frame: int, value: float) -> Keys:
     interpolation = before[-1].interpolation if before else Interpolation.BEZIER
     added = CurveKeyRecord(frame=frame, value=_allowed(value), interpolation=interpolation)
     return tuple(sorted([*(key for key in keys if key.frame != frame), added], key=lambda key: key.frame))
+
+
+def _reach(key: CurveKeyRecord, handle: Handle) -> Handle:
+    """Return a handle whose end has an allowed value: then so has the whole curve."""
+    return round(handle[0], 3), round(min(max(key.value + handle[1], 0.0), HIGHEST_VALUE) - key.value, 4)
 
 
 def _allowed(value: float) -> float:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication
 
-from desktop.authoring.curves import ease
 from desktop.authoring.scenes import frames_in, scene_length_frames
+from desktop.commands.curve_edits import settled
 from desktop.panels.channel_words import INSPECTOR_ORDER, channel_word, loop_word
 from desktop.widgets.timeline.content import (
     CurvePoint,
@@ -163,7 +163,7 @@ class _Builder:
             points=tuple(_point(key) for key in curve.keys),
             neutral=neutral_value(EngineChannel(curve.channel.value)),
             highest=highest,
-            settle=_settled,
+            settle=_settler(curve.keys),
         )
 
 
@@ -177,14 +177,24 @@ def _point(key: CurveKeyRecord) -> CurvePoint:
     )
 
 
-def _settled(points: Points) -> Points:
-    """Return dragged keys with the handles the edit will give them."""
+def _settler(before: tuple[CurveKeyRecord, ...]) -> Callable[[Points], Points]:
+    """Return what gives dragged keys the handles the edit will give them."""
     interpolations = {leaving: interpolation for interpolation, leaving in LEAVING.items()}
-    keys = tuple(
-        CurveKeyRecord(frame=point.frame, value=point.value, interpolation=interpolations[point.leaves])
-        for point in points
-    )
-    return tuple(_point(key) for key in ease(keys))
+
+    def settle(points: Points) -> Points:
+        keys = tuple(
+            CurveKeyRecord(
+                frame=point.frame,
+                value=point.value,
+                interpolation=interpolations[point.leaves],
+                handle_in=point.handle_in,
+                handle_out=point.handle_out,
+            )
+            for point in points
+        )
+        return tuple(_point(key) for key in settled(before, keys))
+
+    return settle
 
 
 def _driving_time(clip: DrivingClipRecord, frame_rate: Fraction) -> Callable[[int], float | None]:

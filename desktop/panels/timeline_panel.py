@@ -108,6 +108,7 @@ class TimelinePanel(DockPage):
         view.clips_deleted.connect(desk.clips.delete)
         view.key_added.connect(self._on_key_added)
         view.key_moved.connect(self._on_key_moved)
+        view.key_shaped.connect(self._on_key_shaped)
         view.keys_deleted.connect(self._on_keys_deleted)
         view.marker_moved.connect(desk.markers.move)
         view.media_dropped.connect(self._on_media_dropped)
@@ -198,6 +199,11 @@ class TimelinePanel(DockPage):
 
     def _on_key_moved(self, lane_id: str, frame: int, to_frame: int, value: float) -> None:
         self._desk.curves.move_key(*lane_channel(lane_id), frame, to_frame=to_frame, value=value)
+
+    def _on_key_shaped(
+        self, lane_id: str, frame: int, handle_in: tuple[float, float], handle_out: tuple[float, float]
+    ) -> None:
+        self._desk.curves.shape_key(*lane_channel(lane_id), frame, handle_in=handle_in, handle_out=handle_out)
 
     def _on_keys_deleted(self, keys: frozenset[tuple[str, int]]) -> None:
         for lane_id in {lane_id for lane_id, _ in keys}:

@@ -55,6 +55,13 @@ class CurvePoint:
 Points = tuple[CurvePoint, ...]
 
 
+class HandleSide(Enum):
+    """On which side of its key a handle is."""
+
+    IN = "in"
+    OUT = "out"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
     """A horizontal strip. `title` is the track's name on its first lane, the channel's on a curve lane.

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from desktop.widgets.timeline.content import CurvePoint, TimelineClip, TimelineContent
+from desktop.widgets.timeline.content import CurvePoint, HandleSide, Lane, TimelineClip, TimelineContent
 
 SNAP_PX = 8
+SHORTEST_HANDLE = 0.25
 
 
 class DragKind(Enum):
@@ -19,11 +20,15 @@ class DragKind(Enum):
     SLIP = "slip"
     KEY = "key"
     MARKER = "marker"
+    HANDLE = "handle"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drag:
-    """A drag from where it began. `shift` is in frames, `value` a key's; `moved` beyond the dead zone."""
+    """A drag from where it began. `shift` is in frames, `value` a key's; `moved` beyond the dead zone.
+
+    `handle` is the offset a key's handle on `side` is dragged to; the other one follows if `joined`.
+    """
 
     kind: DragKind
     origin_x: float
@@ -35,12 +40,17 @@ class Drag:
     shift: int = 0
     value: float = 0.0
     moved: bool = False
+    side: HandleSide = HandleSide.OUT
+    handle: tuple[float, float] = (0.0, 0.0)
+    joined: bool = True
 
 
 def previewed(content: TimelineContent, drag: Drag) -> TimelineContent:
     """Return the content as it would be if the drag ended now."""
     if drag.kind is DragKind.KEY:
         return _with_dragged_key(content, drag)
+    if drag.kind is DragKind.HANDLE:
+        return _with_dragged_handle(content, drag)
     if drag.kind is DragKind.MARKER:
         return content.with_marker_at(drag.marker_id, drag.frame + drag.shift)
     if drag.kind is DragKind.PLAYHEAD or not drag.moved:
@@ -104,3 +114,38 @@ def _with_dragged_key(content: TimelineContent, drag: Drag) -> TimelineContent:
     moved: CurvePoint = replace(dragged, frame=frame, value=drag.value)
     points = tuple(sorted([*others, moved], key=lambda point: point.frame))
     return content.with_points(drag.lane_id, points)
+
+
+def _with_dragged_handle(content: TimelineContent, drag: Drag) -> TimelineContent:
+    lane = content.lane(drag.lane_id)
+    if lane is None or not drag.moved:
+        return content
+    points = (shaped(lane, point, drag) if point.frame == drag.frame else point for point in lane.points)
+    return content.with_points(drag.lane_id, tuple(points))
+
+
+def shaped(lane: Lane, point: CurvePoint, drag: Drag) -> CurvePoint:
+    """Return a key with the dragged handle, which stays on its side of the key and short of the neighbour.
+
+    The key's other handle, if they are joined, keeps its length and turns to stay in line.
+    """
+    room = _room(lane, point, drag.side)
+    frames = min(max(abs(drag.handle[0]), SHORTEST_HANDLE), room)
+    is_out = drag.side is HandleSide.OUT
+    forward = drag.handle[0] > 0 if is_out else drag.handle[0] < 0
+    reach = frames if forward else min(SHORTEST_HANDLE, room)
+    dragged = (reach if is_out else -reach, drag.handle[1])
+    other = point.handle_in if is_out else point.handle_out
+    if drag.joined and other[0]:
+        value = min(max(point.value + other[0] * dragged[1] / dragged[0], 0.0), lane.highest) - point.value
+        other = (other[0], value)
+    if is_out:
+        return replace(point, handle_in=other, handle_out=dragged)
+    return replace(point, handle_in=dragged, handle_out=other)
+
+
+def _room(lane: Lane, point: CurvePoint, side: HandleSide) -> float:
+    """Return how many frames there are to the neighbour on a handle's side."""
+    if side is HandleSide.OUT:
+        return min((p.frame - point.frame for p in lane.points if p.frame > point.frame), default=1.0)
+    return min((point.frame - p.frame for p in lane.points if p.frame < point.frame), default=1.0)

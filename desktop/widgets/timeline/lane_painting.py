@@ -156,8 +156,8 @@ class LanePainter:
                 out_frames = min(max(left.handle_out[0], 0.0), span)
                 in_frames = max(min(right.handle_in[0], 0.0), -span)
                 path.cubicTo(
-                    self._handle_end(lane, left, (out_frames, left.handle_out[1]), rect),
-                    self._handle_end(lane, right, (in_frames, right.handle_in[1]), rect),
+                    self._layout.handle_end(lane, left, (out_frames, left.handle_out[1]), rect),
+                    self._layout.handle_end(lane, right, (in_frames, right.handle_in[1]), rect),
                     end,
                 )
         scene_end = layout.scale.x_of(layout.content.length)
@@ -166,20 +166,14 @@ class LanePainter:
         return path
 
     def _key_at(self, lane: Lane, point: CurvePoint, rect: QRect) -> QPointF:
-        return self._handle_end(lane, point, (0.0, 0.0), rect)
-
-    def _handle_end(self, lane: Lane, point: CurvePoint, handle: tuple[float, float], rect: QRect) -> QPointF:
-        layout = self._layout
-        return QPointF(
-            layout.scale.x_of(point.frame + handle[0]), layout.value_y(lane, point.value + handle[1], rect)
-        )
+        return self._layout.handle_end(lane, point, (0.0, 0.0), rect)
 
     def _paint_key(self, lane: Lane, point: CurvePoint, rect: QRect, colour: QColor) -> None:
         painter = self._painter
         centre = self._key_at(lane, point, rect)
         for handle in (point.handle_in, point.handle_out):
             if handle[0]:
-                end = self._handle_end(lane, point, handle, rect)
+                end = self._layout.handle_end(lane, point, handle, rect)
                 painter.setPen(QPen(colour, 1.0))
                 painter.drawLine(centre, end)
                 painter.setBrush(QColor(self._tokens.window))

@@ -7,6 +7,7 @@ from PySide6.QtCore import QPointF, QRect, QRectF
 
 from desktop.widgets.timeline.content import (
     CurvePoint,
+    HandleSide,
     Lane,
     LaneKind,
     TimelineClip,
@@ -25,6 +26,7 @@ CURVE_INSET_PX = 9
 EDGE_PX = 7
 KEY_REACH_PX = 8
 MARKER_REACH_PX = 6
+HANDLE_REACH_PX = 6
 
 
 class Part(Enum):
@@ -39,17 +41,19 @@ class Part(Enum):
     CLIP_START = "clip_start"
     CLIP_END = "clip_end"
     KEY = "key"
+    HANDLE = "handle"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """What was hit: the part, and the lane, clip, key or marker where there is one."""
+    """What was hit: the part, and the lane, clip, key, handle's side or marker."""
 
     part: Part
     lane: Lane | None = None
     clip: TimelineClip | None = None
     point: CurvePoint | None = None
     marker: TimelineMarker | None = None
+    side: HandleSide | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +100,13 @@ class TimelineLayout:
         share = 1 - (y - lane_rect.top() - CURVE_INSET_PX) / span
         return min(max(share, 0.0), 1.0) * lane.highest
 
+    def handle_end(
+        self, lane: Lane, point: CurvePoint, handle: tuple[float, float], lane_rect: QRect
+    ) -> QPointF:
+        """Return where a key's handle ends, given as its offset (frames, value)."""
+        value_y = self.value_y(lane, point.value + handle[1], lane_rect)
+        return QPointF(self.scale.x_of(point.frame + handle[0]), value_y)
+
     def rect_of(self, lane_id: str) -> QRect | None:
         """Return a lane's rectangle."""
         return next((rect for lane, rect in self.lane_rects() if lane.lane_id == lane_id), None)
@@ -137,6 +148,15 @@ class TimelineLayout:
         for point in lane.visible_points(first, last):
             if abs(self.value_y(lane, point.value, rect) - at.y()) <= KEY_REACH_PX:
                 return Hit(part=Part.KEY, lane=lane, point=point)
+        return self._hit_handle(lane, rect, at)
+
+    def _hit_handle(self, lane: Lane, rect: QRect, at: QPointF) -> Hit:
+        first, last = self.scale.frame_at(HEAD_PX), self.scale.frame_at(self.width)
+        for point in lane.visible_points(first, last):
+            for side, handle in ((HandleSide.IN, point.handle_in), (HandleSide.OUT, point.handle_out)):
+                away = self.handle_end(lane, point, handle, rect) - at
+                if handle[0] and max(abs(away.x()), abs(away.y())) <= HANDLE_REACH_PX:
+                    return Hit(part=Part.HANDLE, lane=lane, point=point, side=side)
         return Hit(part=Part.LANE, lane=lane)
 
 

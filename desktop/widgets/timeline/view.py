@@ -1,5 +1,7 @@
 """The timeline under the hand: mouse, wheel, keys and drops, told as signals in project frames."""
 
+from dataclasses import replace
+
 from PySide6.QtCore import QEvent, QMimeData, QPointF, Qt, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
@@ -16,8 +18,8 @@ from PySide6.QtWidgets import QToolTip, QWidget
 
 from desktop.theme.theme import Theme
 from desktop.widgets.timeline.canvas import TimelineCanvas
-from desktop.widgets.timeline.content import LaneKind, TimelineClip, TimelineMarker
-from desktop.widgets.timeline.gestures import SNAP_PX, Drag, DragKind, snapped_shift
+from desktop.widgets.timeline.content import HandleSide, LaneKind, TimelineClip, TimelineMarker
+from desktop.widgets.timeline.gestures import SNAP_PX, Drag, DragKind, shaped, snapped_shift
 from desktop.widgets.timeline.layout import HEAD_PX, Hit, Part
 
 DEAD_ZONE_PX = 3
@@ -30,6 +32,7 @@ CURSORS = {
     Part.CLIP: Qt.CursorShape.OpenHandCursor,
     Part.MARKER: Qt.CursorShape.PointingHandCursor,
     Part.KEY: Qt.CursorShape.PointingHandCursor,
+    Part.HANDLE: Qt.CursorShape.SizeAllCursor,
     Part.HEAD: Qt.CursorShape.PointingHandCursor,
 }
 CLIP_DRAGS = {
@@ -53,6 +56,7 @@ class TimelineView(TimelineCanvas):
     clips_deleted = Signal(object)
     key_added = Signal(str, int, float)
     key_moved = Signal(str, int, int, float)
+    key_shaped = Signal(str, int, object, object)
     keys_deleted = Signal(object)
     marker_moved = Signal(str, int)
     media_dropped = Signal(str, int, object)
@@ -99,8 +103,9 @@ class TimelineView(TimelineCanvas):
                 self.lane_fold_toggled.emit(hit.lane.lane_id)
         elif hit.clip is not None:
             self._press_clip(hit, hit.clip, event)
-        elif hit.part is Part.KEY:
-            self._press_key(hit, event.position())
+        elif hit.part in (Part.KEY, Part.HANDLE):
+            joined = not event.modifiers() & Qt.KeyboardModifier.AltModifier
+            self._press_key(hit, event.position(), joined=joined)
         else:
             self._choose_clips(frozenset())
             self.set_selected_keys(frozenset())
@@ -122,6 +127,9 @@ class TimelineView(TimelineCanvas):
         if drag.kind is DragKind.KEY:
             self._drag_key(shift, event.position().y())
             return
+        if drag.kind is DragKind.HANDLE:
+            self._drag_handle(drag, event.position())
+            return
         if drag.kind is DragKind.MARKER:
             self._moved_drag(max(shift, -drag.frame))
             return
@@ -141,6 +149,8 @@ class TimelineView(TimelineCanvas):
         if drag.kind is DragKind.KEY:
             self.key_moved.emit(drag.lane_id, drag.frame, max(0, drag.frame + drag.shift), drag.value)
             self.set_selected_keys(frozenset({(drag.lane_id, max(0, drag.frame + drag.shift))}))
+        elif drag.kind is DragKind.HANDLE:
+            self._tell_handle_drag(drag)
         elif drag.kind is DragKind.MARKER:
             self.marker_moved.emit(drag.marker_id, drag.frame + drag.shift)
         elif drag.shift:
@@ -285,14 +295,16 @@ class TimelineView(TimelineCanvas):
             )
         )
 
-    def _press_key(self, hit: Hit, at: QPointF) -> None:
+    def _press_key(self, hit: Hit, at: QPointF, *, joined: bool) -> None:
         if hit.lane is None or hit.point is None:
             return
         self._choose_clips(frozenset())
         self.set_selected_keys(frozenset({(hit.lane.lane_id, hit.point.frame)}))
         self._set_drag(
             Drag(
-                kind=DragKind.KEY,
+                kind=DragKind.KEY if hit.side is None else DragKind.HANDLE,
+                side=hit.side or HandleSide.OUT,
+                joined=joined,
                 origin_x=at.x(),
                 origin_y=at.y(),
                 lane_id=hit.lane.lane_id,
@@ -307,6 +319,22 @@ class TimelineView(TimelineCanvas):
         lane = layout.content.lane(drag.lane_id) if drag is not None else None
         if drag is not None and rect is not None and lane is not None:
             self._moved_drag(max(shift, -drag.frame), layout.value_at(lane, y, rect))
+
+    def _drag_handle(self, drag: Drag, at: QPointF) -> None:
+        layout = self.layout_now()
+        rect, lane = layout.rect_of(drag.lane_id), layout.content.lane(drag.lane_id)
+        if rect is not None and lane is not None:
+            value = layout.value_at(lane, at.y(), rect) - drag.value
+            handle = (layout.scale.frame_at(at.x()) - drag.frame, value)
+            self._set_drag(replace(drag, handle=handle, moved=True))
+
+    def _tell_handle_drag(self, drag: Drag) -> None:
+        lane = self.content.lane(drag.lane_id)
+        points = lane.points if lane is not None else ()
+        point = next((point for point in points if point.frame == drag.frame), None)
+        if lane is not None and point is not None:
+            made = shaped(lane, point, drag)
+            self.key_shaped.emit(drag.lane_id, drag.frame, made.handle_in, made.handle_out)
 
     def _drag_playhead(self, x: float) -> None:
         frame = round(self.scale().frame_at(max(x, HEAD_PX)))
