@@ -1,11 +1,10 @@
 """A project is open whole or not at all."""
 
+import shutil
 import sqlite3
-from fractions import Fraction
 
 import pytest
 
-from desktop.authoring.project_files import create_project
 from desktop.state.project_session import ProjectSession
 from projects_db.errors import ProjectError
 
@@ -19,12 +18,12 @@ def session(qt_application, project):
 
 
 @pytest.fixture
-def half_damaged(tmp_path):
-    """A project that opens, whose takes cannot be read."""
+def half_damaged(tmp_path, built_project):
+    """A project that opens, whose scene cannot be read: its characters have lost their regions."""
     path = tmp_path / "damaged.masque"
-    create_project(path, frame_rate=Fraction(24)).close()
-    with sqlite3.connect(path) as driver:
-        driver.execute("ALTER TABLE take RENAME TO lost_take")
+    shutil.copy(built_project, path)
+    driver = sqlite3.connect(path, isolation_level=None)
+    driver.execute("DELETE FROM face_region")
     driver.close()
     return path
 
