@@ -1,8 +1,8 @@
 """A file dialog that never opens a file.
 
-Qt's own icon provider reads the beginning of files of unknown kinds to choose an icon. Closing them again drops
-all locks this process holds on them (POSIX), among them those of the open project: another program could then
-take its log away.
+Qt's own icon provider reads the beginning of files of unknown kinds to choose an icon. Closing them again
+drops all locks this process holds on them (POSIX), among them those of the open project: another program
+could then take its log away.
 """
 
 import sys
