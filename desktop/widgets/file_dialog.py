@@ -1,6 +1,6 @@
 """A file dialog that never opens a file.
 
-Qt's own icon provider reads the beginning of files of unknown kinds to choose an icon. Closing them again
+Qt's own icon provider reads the beginning of files of unknown kinds to choose an icon. Closing them drops
 drops all locks this process holds on them (POSIX), among them those of the open project: another program
 could then take its log away.
 """

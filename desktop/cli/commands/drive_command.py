@@ -13,6 +13,7 @@ from desktop.authoring.clips import (
     placed_media,
     require_driver,
 )
+from desktop.authoring.driver_faces import missing_face
 from desktop.authoring.frame_rates import frames_text
 from desktop.authoring.media_import import adopt_media, prepare_media_for
 from desktop.authoring.project_files import open_project
@@ -74,9 +75,11 @@ def drive(
             )
         clips = character_named(store.scene(record.id), name).driving_clips
         placed = next(one for one in clips if one.id == clip_id)
+        warning = missing_face(prepared.file_path, placement)
         present(
             as_json,
-            {"clip": placed, "file": prepared.name},
+            {"clip": placed, "file": prepared.name, "warning": warning},
             f"[bold]{shown(prepared.name)}[/bold] drives {shown(name)} from frame {placed.start_frame} "
             f"for {frames_text(placed.length_frames, rate)}.",
+            *([f"[yellow]note[/yellow] {shown(warning)}"] if warning else []),
         )

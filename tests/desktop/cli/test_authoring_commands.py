@@ -161,3 +161,9 @@ def test_clips_are_listed_and_removed(masque, refused, duet, samples):
 def test_the_version_is_told(capsys):
     assert run(["--version"]) == 0
     assert capsys.readouterr().out.startswith("masque ")
+
+
+def test_a_face_that_cannot_be_seen_in_the_clip_is_a_word_of_warning(masque, duet, samples):
+    clip = samples / "driver_smile.mp4"
+    assert masque("drive", duet, "Duet", "Ada", clip)["warning"] is None
+    assert "only one face" in masque("drive", duet, "Duet", "Bruno", clip, "--face", 2)["warning"]
