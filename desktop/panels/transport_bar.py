@@ -12,6 +12,7 @@ from desktop.widgets.segments import Segments
 from projects_db.records import TakeStatus
 
 ROOMY_PX = 640
+CRAMPED_PX = 520
 
 
 class TransportBar(QWidget):
@@ -67,6 +68,7 @@ class TransportBar(QWidget):
         narrow = event.size().width() < ROOMY_PX
         icon_only, both = Qt.ToolButtonStyle.ToolButtonIconOnly, Qt.ToolButtonStyle.ToolButtonTextBesideIcon
         self._loop.setToolButtonStyle(icon_only if narrow else both)
+        self.rate.setVisible(event.size().width() >= CRAMPED_PX)
 
     def _lay_out(self) -> None:
         row = QHBoxLayout(self)

@@ -1,7 +1,7 @@
 """A row of choices of which one holds, such as Plate, Draft, Take."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QToolButton, QWidget
+from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
 
 class Segments(QFrame):
@@ -15,6 +15,7 @@ class Segments(QFrame):
         self.setAccessibleName(name)
         self._buttons: dict[str, QToolButton] = {}
         self._group = QButtonGroup(self)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
         row = QHBoxLayout(self)
         row.setContentsMargins(1, 1, 1, 1)
         row.setSpacing(0)

@@ -70,6 +70,7 @@ class MainWindow(QMainWindow):
         self._bind()
         self.setStatusBar(EngineStatusBar(desk))
         self._restore_layout()
+        self._fit_screen()
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setFocus()
 
@@ -210,6 +211,14 @@ class MainWindow(QMainWindow):
             dock.isFloating() or self.dockWidgetArea(dock) != DOCK_AREAS[key]
             for key, dock in self.docks.items()
         )
+
+    def _fit_screen(self) -> None:
+        """A size from a larger screen, or the first one, must not reach beyond this screen."""
+        room = self.screen().availableGeometry()
+        size = self.size().boundedTo(room.size())
+        if size != self.size():
+            self.resize(size)
+            self.move(room.topLeft())
 
     def _restore_layout(self) -> None:
         saved = self._desk.preferences.layout()
