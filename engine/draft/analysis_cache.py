@@ -16,7 +16,7 @@ from engine.draft.driving_motion import DrivingMotion
 from engine.media.atomic import atomic_path
 from engine.media.write_errors import writing
 
-ANALYSIS_VERSION = 18
+ANALYSIS_VERSION = 19
 
 
 def cached_analysis(
@@ -78,9 +78,12 @@ def _motion(arrays: dict[str, np.ndarray]) -> DrivingMotion:
         skin_bgr=arrays["skin_bgr"],
         seam=arrays["seam"],
         neutral_s=float(arrays["neutral_s"]),
+        presence=arrays["presence"],
         lost_s=tuple((float(start), float(end)) for start, end in lost),
     )
-    counts = {len(getattr(motion, name)) for name in ("times_s", "head", "turn", "flow", "mouth_bgr")}
+    counts = {
+        len(getattr(motion, name)) for name in ("times_s", "head", "turn", "flow", "mouth_bgr", "presence")
+    }
     if counts != {len(motion.mouth_inside)} or counts == {0}:
         raise ValueError("the arrays do not belong together")
     return motion

@@ -18,6 +18,7 @@ from engine.draft.motion_smoothing import bridge, lost_spans, rested, smooth_ove
 from engine.draft.mouth_observation import WINDOW, MouthObserver, cut_mouth, skin_colour
 from engine.draft.mouth_seam import seam_of, seam_of_gap
 from engine.draft.residual_flow import GRID, FlowToNeutral
+from engine.draft.turned_away import head_kept, presence_of, turned_away
 from engine.media.video_reader import VideoReader
 
 REVERSE_CHUNK = 120
@@ -49,6 +50,7 @@ class _FrameMotion:
     confidence: NDArray[np.float16]
     mouth_bgr: NDArray[np.uint8]
     mouth_inside: NDArray[np.uint8]
+    away: np.float32
 
 
 def analyse_driver(
@@ -142,11 +144,12 @@ class _Measurement:
             return None
         residual = self._flow.measure(face.crop_grey)
         turn = fit_turn(residual)
+        away = turned_away(residual, turn)
         span = LIKENESS_FULL - LIKENESS_NOTHING
         trust = float(np.clip((face.likeness - LIKENESS_NOTHING) / span, 0.0, 1.0))
         seen = np.clip((face.likeness - MOUTH_NOTHING) / (MOUTH_FULL - MOUTH_NOTHING), 0.0, 1.0)
         inside = self._mouth.inside(face.crop_bgr, residual.explained_bgr)
-        inside = np.rint(seen * inside).astype(np.uint8)
+        inside = np.rint(seen * max(1.0 - 2.0 * away, 0.0) * inside).astype(np.uint8)
         flow = residual.flow
         if not self._mouth.neutral_is_open:
             flow = with_lips_followed(flow, inside, self._seam)
@@ -158,6 +161,7 @@ class _Measurement:
             confidence=(trust * residual.confidence + 0.02).astype(np.float16),
             mouth_bgr=cut_mouth(face.crop_bgr),
             mouth_inside=inside,
+            away=np.float32(away),
         )
 
     def motion(self, times: list[Fraction]) -> DrivingMotion:
@@ -174,10 +178,11 @@ class _Measurement:
         mouth = bridge(np.stack([frame.mouth_bgr for frame in found]), known, len(times))
         inside = bridge(np.stack([frame.mouth_inside for frame in found]), known, len(times))
         inside = smooth_over_time(inside, None, 0.022 / step_s)
-        rest = rested(seconds, known)
+        away = bridge(np.stack([frame.away for frame in found]), known, len(times))
+        rest = rested(seconds, known) * presence_of(away.astype(np.float32), step_s)
         return DrivingMotion(
             times_s=seconds,
-            head=smooth_over_time(head, None, 0.035 / step_s).astype(np.float32),
+            head=head_kept(rest)[:, None] * smooth_over_time(head, None, 0.035 / step_s),
             turn=(rest[:, None] * smooth_over_time(turn, None, 0.045 / step_s)).astype(np.float32),
             flow=(rest * smooth_over_time(flow, trust[..., None], 0.022 / step_s).T).T.astype(np.float16),
             mouth_bgr=mouth.astype(np.uint8),
@@ -185,6 +190,7 @@ class _Measurement:
             neutral_gap=self._mouth.neutral_gap(),
             skin_bgr=skin_colour(self._tracker.neutral_crop),
             seam=self._seam.numbers(),
+            presence=rest,
             neutral_s=float(self._survey.neutral_s),
             lost_s=lost_spans(lost, seconds, step_s),
         )

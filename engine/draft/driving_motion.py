@@ -66,7 +66,9 @@ class MotionSample:
 class DrivingMotion:
     """A driver's motion at every analysed frame (see `MotionSample`; stored compactly).
 
-    `times_s` [n] rise. `lost_s` are the bridged spans in seconds. `neutral_s` is the neutral frame's time.
+    `times_s` [n] rise. `presence` [n]: how far the expression holds, 0 where the face is lost or turned
+    away; all but `neutral_gap` is scaled by it already. `lost_s` are the bridged spans in seconds.
+    `neutral_s` is the neutral frame's time.
     """
 
     times_s: NDArray[np.float64]
@@ -78,6 +80,7 @@ class DrivingMotion:
     neutral_gap: NDArray[np.float32]
     skin_bgr: NDArray[np.float32]
     seam: NDArray[np.float32]
+    presence: NDArray[np.float32]
     neutral_s: float
     lost_s: tuple[tuple[float, float], ...]
 
@@ -98,7 +101,7 @@ class DrivingMotion:
             flow=self.flow[number].astype(np.float32),
             mouth_bgr=self.mouth_bgr[number].astype(np.float32),
             mouth_inside=self.mouth_inside[number].astype(np.float32) / 255.0,
-            neutral_gap=self.neutral_gap,
+            neutral_gap=self.presence[number] * self.neutral_gap,
             skin_bgr=self.skin_bgr,
             seam=self.seam,
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.draft.channel_windows import channel_gain
+from engine.draft.channel_windows import scaled_flow
 from engine.draft.character_motion import FaceMotion
 from engine.draft.displacement_limit import soft_limited
 from engine.draft.face_features import PixelBox
@@ -28,7 +28,7 @@ LARGEST_TRAVEL = 0.09
 ROLL_MOVES, SCALE_MOVES = 0.7, 0.6
 LARGEST_TURN = 0.07
 LARGEST_EXPRESSION = 0.10
-UNSURE_SHARE = 0.3
+UNSURE_SHARE, UNSURE_HEAD = 0.3, 0.4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,17 +70,21 @@ class FaceField:
         )
 
 
-def head_limited(head: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return head numbers [4] with roll, scale and travel kept softly within what the still can bear."""
-    travel = soft_limited(head[2:4], LARGEST_TRAVEL)
-    roll = LARGEST_ROLL * np.tanh(head[0] / LARGEST_ROLL)
-    scale = LARGEST_SCALE * np.tanh(head[1] / LARGEST_SCALE)
+def head_limited(head: NDArray[np.float32], reach: float = 1.0) -> NDArray[np.float32]:
+    """Return head numbers [4] with roll, scale and travel kept softly within what the still can bear (`reach`
+    scales that).
+    """
+    largest_roll, largest_scale = reach * LARGEST_ROLL, reach * LARGEST_SCALE
+    travel = soft_limited(head[2:4], reach * LARGEST_TRAVEL)
+    roll = largest_roll * np.tanh(head[0] / largest_roll)
+    scale = largest_scale * np.tanh(head[1] / largest_scale)
     return np.array([roll, scale, travel[0], travel[1]], np.float32)
 
 
 def face_field(x: Plane, y: Plane, face: PlacedFace, motion: FaceMotion) -> FaceField:
     """Return the field at pixel positions `x`, `y` [h, w]."""
-    head = head_limited(motion.head)
+    # of a face seen from the side the head is not sure: its edge may lie on an ear
+    head = head_limited(motion.head, 1.0 if face.is_frontal else UNSURE_HEAD)
     head_weight = _head_weight(x, y, face, head)
     moved = _head_field(x, y, face.pose, head) * head_weight[..., None]
     to_face = invert(face.pose).astype(np.float32)
@@ -93,7 +97,7 @@ def face_field(x: Plane, y: Plane, face: PlacedFace, motion: FaceMotion) -> Face
         turn = turn_field(turn_basis(face_x, face_y), motion.head_gain * motion.sample.turn)
         reach = 1.0 if face.is_frontal else UNSURE_SHARE
         local += soft_limited(turn, reach * LARGEST_TURN) * head_weight[..., None]
-        flow = motion.sample.flow * channel_gain(motion.gains)[..., None]
+        flow = scaled_flow(motion.sample.flow, motion.gains)
         driver = MouthSeam.from_numbers(motion.sample.seam)
         driver_x, driver_y, ratio = laid_over(face_x, face_y, face.seam, driver)
         carried = _sampled(soft_limited(flow, reach * LARGEST_EXPRESSION), driver_x, driver_y)

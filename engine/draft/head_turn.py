@@ -15,12 +15,15 @@ from engine.draft.residual_flow import GRID, ResidualFlow
 TURN_NUMBERS = 8
 RIDGE = 0.01
 ROBUST_SHARE = 0.006
+FARTHEST = 1.15
 
 
 def turn_basis(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the four basis functions [..., 4] at points of the face frame; bounded far outside the face."""
-    across = np.clip((x - FACE_CENTRE[0]) / FACE_RADII[0], -1.5, 1.5)
-    along = np.clip((y - FACE_CENTRE[1]) / FACE_RADII[1], -1.5, 1.5)
+    """Return the four basis functions [..., 4] at points of the face frame; beyond the face all moves as
+    its edge does.
+    """
+    across = np.clip((x - FACE_CENTRE[0]) / FACE_RADII[0], -FARTHEST, FARTHEST)
+    along = np.clip((y - FACE_CENTRE[1]) / FACE_RADII[1], -FARTHEST, FARTHEST)
     bump = np.exp(-1.2 * (across**2 + along**2))
     return np.stack([np.ones_like(across), across, along, bump], axis=-1).astype(np.float32)
 
@@ -37,7 +40,7 @@ def _skull_weight(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.
 
 _Y, _X = ((np.mgrid[0:GRID, 0:GRID] + 0.5) / GRID).astype(np.float32)
 _BASIS = turn_basis(_X, _Y)
-_WEIGHT = _skull_weight(_X, _Y)
+SKULL_WEIGHT = _skull_weight(_X, _Y)
 
 
 def fit_turn(residual: ResidualFlow) -> NDArray[np.float32]:
@@ -46,7 +49,7 @@ def fit_turn(residual: ResidualFlow) -> NDArray[np.float32]:
     """
     basis = _BASIS.reshape(-1, 4).astype(np.float64)
     flow = residual.flow.reshape(-1, 2).astype(np.float64)
-    weight = (_WEIGHT * residual.confidence).reshape(-1).astype(np.float64)
+    weight = (SKULL_WEIGHT * residual.confidence).reshape(-1).astype(np.float64)
     numbers = np.zeros((4, 2))
     robust = np.ones_like(weight)
     for _ in range(3):

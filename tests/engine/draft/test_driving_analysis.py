@@ -13,6 +13,7 @@ from engine.draft.driving_analysis import DriverPart, analyse_driver
 from engine.draft.face_frame import MOUTH
 from engine.draft.residual_flow import GRID
 from engine.media.content_hash import hash_file
+from engine.media.opencv import cv2
 from engine.protocol.errors import ErrorCode, UserError
 
 RATE = Fraction(20)
@@ -81,6 +82,59 @@ def test_the_inside_of_the_mouth_is_seen_while_it_is_open(moving):
 
     assert seen[int(np.argmax(mouths))] > 8.0
     assert seen[:12].max() < 2.0
+
+
+def turned(picture, share):
+    """The drawn head turned sideways: its middle moves across against its outline."""
+    y, x = np.mgrid[0:512, 0:512].astype(np.float32)
+    bump = np.exp(-(((x - 256) / 90) ** 2) - ((y - 250) / 130) ** 2)
+    return cv2.remap(picture, x + np.float32(46 * share) * bump, y, cv2.INTER_LINEAR)
+
+
+@pytest.fixture(scope="module")
+def turning(tmp_path_factory):
+    """A driver that opens its mouth, turns away, opens its mouth there, turns back and opens it again."""
+    path = tmp_path_factory.mktemp("turning") / "turning.mkv"
+    said = np.sin(np.linspace(0, np.pi, 8))
+    calm = np.zeros(10)
+    turns = np.concatenate(
+        [np.zeros(18), np.linspace(0, 1, 5), np.ones(10), np.linspace(1, 0, 5), np.zeros(18)]
+    )
+    mouths = np.concatenate([calm[:4], said, calm[:6], calm[:6], said, calm[:6], calm, said])
+    pictures = [
+        turned(draw_face(DrawnExpression(mouth_open=mouth)), turn)
+        for turn, mouth in zip(turns, mouths, strict=True)
+    ]
+    write_drawn_clip(path, pictures, RATE)
+    return turns, analysed(path, neutral_s=Fraction(0))
+
+
+def test_the_expression_rests_while_the_driver_is_turned_away(turning):
+    turns, motion = turning
+    away = turns == 1.0
+
+    assert motion.presence[away].max() < 0.02
+    assert np.abs(motion.flow[away].astype(np.float32)).max() < 0.004
+    assert np.abs(motion.turn[away]).max() < 0.004
+    assert motion.mouth_inside[away].max() == 0
+    assert motion.at(float(motion.times_s[27])).neutral_gap.max() == 0.0
+
+
+def test_the_expression_comes_back_softly_when_the_driver_faces_the_camera_again(turning):
+    _, motion = turning
+    seen = motion.mouth_inside.astype(np.float32).mean(axis=(1, 2))
+
+    assert motion.presence[:10].min() > 0.98
+    assert motion.presence[-8:].min() > 0.98
+    assert seen[4:12].max() > 8.0
+    assert seen[-8:].max() > 8.0
+    assert np.abs(np.diff(motion.presence)).max() < 0.45
+
+
+def test_a_driver_that_only_nods_and_speaks_is_followed_throughout(moving):
+    _, _, _, motion = moving
+
+    assert motion.presence.min() > 0.99
 
 
 def test_the_neutral_frame_has_a_closed_mouth(moving):

@@ -97,6 +97,7 @@ def driver(frames=30, rate=10.0):
         neutral_gap=np.zeros((2, 3), np.float32),
         skin_bgr=np.full(3, 120.0, np.float32),
         seam=MouthSeam.level(0.5, 0.1).numbers(),
+        presence=np.ones(frames, np.float32),
         neutral_s=0.0,
         lost_s=(),
     )
