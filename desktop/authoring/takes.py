@@ -10,7 +10,7 @@ from pathlib import Path
 from desktop.authoring.media_import import relative_to_project
 from desktop.authoring.render_requests import RenderSettings, build_render_request
 from engine.client import EngineClient
-from engine.protocol.codec import decode_request, decode_result, encode_request, encode_result
+from engine.protocol.codec import decode_result, encode_request, encode_result
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.jobs import JobState, JobView, RenderResult
 from engine.protocol.messages import ListJobs, SubmitJob
@@ -138,11 +138,6 @@ def _lost(store: ProjectStore, take: TakeRecord) -> bool:
 def take_directory(store: ProjectStore, take: TakeRecord) -> Path:
     """Return the absolute folder of a take's files."""
     return (store.folder / take.directory).resolve()
-
-
-def take_request(take: TakeRecord) -> RenderRequest:
-    """Return the request a take was rendered from."""
-    return decode_request(take.request)
 
 
 def _result_in(directory: Path, take: TakeRecord) -> RenderResult | None:

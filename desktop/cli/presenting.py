@@ -23,8 +23,6 @@ NameArgument = Annotated[
     str, typer.Argument(metavar="NAME", help="The character's name.", show_default=False)
 ]
 
-Plain = Mapping[str, object]
-
 
 def present(as_json: bool, answer: object, *lines: str) -> None:
     """Print `answer` as JSON, or the lines for a person (rich markup)."""

@@ -12,7 +12,7 @@ from desktop.state.render_choice import RenderChoice
 from desktop.state.render_queue import RenderQueue
 from engine.client import EngineClient
 from engine.protocol.errors import ErrorCode, ErrorReport, UserError
-from engine.protocol.jobs import JobState, JobView
+from engine.protocol.jobs import WAITING_STATES, JobState, JobView
 from engine.protocol.messages import (
     CancelJob,
     ClearFinished,
@@ -29,7 +29,6 @@ from projects_db.project_store import ProjectStore
 PAUSABLE = frozenset({JobState.QUEUED, JobState.RUNNING})
 CANCELLABLE = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.PAUSED})
 RETRIABLE = frozenset({JobState.FAILED, JobState.CANCELLED})
-MOVABLE = frozenset({JobState.QUEUED, JobState.PAUSED})
 
 
 class Renders(QObject):
@@ -97,7 +96,7 @@ class Renders(QObject):
 
     def move(self, job: JobView, shift: int) -> None:
         """Move a waiting job up (negative) or down among the waiting ones."""
-        waiting = [other.job_id for other in self._queue.jobs() if other.state in MOVABLE]
+        waiting = [other.job_id for other in self._queue.jobs() if other.state in WAITING_STATES]
         if job.job_id in waiting:
             position = waiting.index(job.job_id) + shift
             if 0 <= position < len(waiting):

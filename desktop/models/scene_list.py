@@ -6,8 +6,8 @@ from desktop.models.roles import Role
 from desktop.models.tones import StatusTone
 from desktop.state.media_looks import MediaLooks
 from desktop.state.project_session import ProjectSession
-from desktop.state.render_queue import WAITING_STATES, RenderQueue
-from engine.protocol.jobs import JobState
+from desktop.state.render_queue import RenderQueue
+from engine.protocol.jobs import WAITING_STATES, JobState
 from projects_db.records import SceneSummary, TakeStatus
 
 Index = QModelIndex | QPersistentModelIndex

@@ -14,13 +14,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desktop.commands.renders import CANCELLABLE, MOVABLE, PAUSABLE, RETRIABLE
+from desktop.commands.renders import CANCELLABLE, PAUSABLE, RETRIABLE
 from desktop.models.job_table import JOB, PROGRESS, RENDERER, TIME, JobTableModel
 from desktop.panels.desk import Desk
 from desktop.panels.row_painting import JobDelegate, paint_picture
 from desktop.widgets.dock_header import action_button
 from desktop.widgets.empty_state import EmptyState
-from engine.protocol.jobs import JobState, JobView
+from engine.protocol.jobs import WAITING_STATES, JobState, JobView
 
 COLUMN_PX = {JOB: 280, RENDERER: 90, PROGRESS: 186, TIME: 230}
 PREVIEW_PX = QSize(150, 96)
@@ -167,8 +167,8 @@ class QueuePanel(QWidget):
         self.pause_action.setEnabled(is_paused or state in PAUSABLE)
         self.cancel_action.setEnabled(state in CANCELLABLE)
         self.retry_action.setEnabled(state in RETRIABLE)
-        self.up_action.setEnabled(state in MOVABLE)
-        self.down_action.setEnabled(state in MOVABLE)
+        self.up_action.setEnabled(state in WAITING_STATES)
+        self.down_action.setEnabled(state in WAITING_STATES)
         paused = self._desk.queue.paused
         self.pause_queue_action.setText(self.tr("Resume queue") if paused else self.tr("Pause queue"))
         for action, icon in (

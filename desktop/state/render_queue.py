@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from PySide6.QtCore import QObject, Signal
 
 from desktop.engine_link.engine_link import EngineLink, LinkState
-from engine.protocol.jobs import FINISHED_STATES, JobState, JobView, QueueStatus
+from engine.protocol.jobs import FINISHED_STATES, WAITING_STATES, JobState, JobView, QueueStatus
 from engine.protocol.messages import JobChanged, JobRemoved, QueueChanged
-
-WAITING_STATES = frozenset({JobState.QUEUED, JobState.PAUSED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

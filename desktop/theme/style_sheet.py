@@ -1,4 +1,4 @@
-"""What the palette cannot say: hairlines, flat bars, rounded buttons, the focus ring."""
+"""What the palette cannot say: flat bars, rounded buttons, the focus ring."""
 
 from string import Template
 
@@ -77,7 +77,6 @@ $secondary; }
 QFrame#segments QToolButton:checked { background: $selection; color: $text; }
 QFrame#segments QToolButton:disabled { color: $faint; }
 QFrame#segments QToolButton:focus { border: 1px solid $text; }
-QFrame[hairline="true"] { background: $line; border: none; max-height: 1px; min-height: 1px; }
 QStatusBar { background: $panel; border-top: 1px solid $line; }
 QStatusBar::item { border: none; }
 QScrollBar:vertical { background: transparent; width: 9px; margin: 0; }

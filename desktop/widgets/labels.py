@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QSizePolicy, QWidget
 
 
 class TextTone(StrEnum):
@@ -60,10 +60,3 @@ def link_button(text: str) -> QPushButton:
     button.setCursor(Qt.CursorShape.PointingHandCursor)
     button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
     return button
-
-
-def hairline() -> QFrame:
-    """Return a line one pixel high."""
-    line = QFrame()
-    line.setProperty("hairline", True)
-    return line

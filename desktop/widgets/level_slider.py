@@ -44,10 +44,6 @@ class LevelSlider(QSlider):
             share = (level - self._low) / (self._high - self._low)
             self.setValue(round(min(max(share, 0.0), 1.0) * STEPS))
 
-    def set_high(self, high: float) -> None:
-        """Change the upper end."""
-        self._high = high
-
     def set_colour(self, colour: str | None) -> None:
         """Fill the groove in a stored character colour; None: the theme's text colour."""
         self._colour = colour

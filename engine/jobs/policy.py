@@ -5,10 +5,7 @@ from dataclasses import replace
 
 from engine.jobs.records import KILL_LIMIT, JobRecord, QueueSettings
 from engine.protocol.errors import ErrorCode, ErrorReport, UserError
-from engine.protocol.jobs import FINISHED_STATES, AfterCrash, JobState, RenderResult
-
-WAITING_STATES = frozenset({JobState.QUEUED, JobState.PAUSED})
-
+from engine.protocol.jobs import FINISHED_STATES, WAITING_STATES, AfterCrash, JobState, RenderResult
 
 WAY_ON = {
     JobState.FAILED: "Queue it again with retry.",

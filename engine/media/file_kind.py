@@ -79,11 +79,6 @@ def kind_of_file(path: Path) -> FileKind:
         return kind_of_bytes(file.read(_HEAD_BYTES))
 
 
-def what_it_is(path: Path) -> str:
-    """Return the middle of a sentence that says what a file is: 'is a text file'."""
-    return f"is {kind_of_file(path)}"
-
-
 def _is_text(head: bytes) -> bool:
     try:
         text = head.decode("utf-8")

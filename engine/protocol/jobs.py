@@ -19,6 +19,7 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+WAITING_STATES = frozenset({JobState.QUEUED, JobState.PAUSED})
 FINISHED_STATES = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
 
 

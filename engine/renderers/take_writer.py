@@ -82,7 +82,7 @@ class TakeWriter:
 
     def _master_pictures(self, reader: VideoReader) -> Iterator[Picture]:
         pace = Pace()
-        pictures = _over_black(reader.bgra_frames()) if reader.has_alpha else reader.frames(reader.times_s)
+        pictures = reader.bgra_frames() if reader.has_alpha else reader.frames(reader.times_s)
         for number, picture in enumerate(pictures, start=1):
             if self._report.should_stop():
                 raise RenderStoppedError
@@ -146,12 +146,6 @@ class _Told(Sequence[Path]):
     def __getitem__(self, index: int | slice) -> Path | Sequence[Path]:
         self._tell()
         return self._paths[index]
-
-
-def _over_black(pictures: Iterator[Picture]) -> Iterator[Picture]:
-    for picture in pictures:
-        alpha = picture[:, :, 3:].astype(np.uint16)
-        yield ((picture[:, :, :3] * alpha + 127) // 255).astype(np.uint8)
 
 
 def _output(role: FileRole, path: Path, label: str = "") -> ResultFile:
