@@ -5,6 +5,7 @@ from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 
+from engine.protocol.diffusion_settings import DiffusionRecord
 from engine.protocol.errors import ErrorReport
 
 
@@ -67,6 +68,7 @@ class RenderResult:
     warnings: tuple[str, ...] = ()
     render_seconds: float = 0.0
     masque_version: str = ""
+    diffusion: DiffusionRecord | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine.protocol.clips import DrivingInput, VoiceInput
 from engine.protocol.curves import Channel, Curve
+from engine.protocol.diffusion_settings import DiffusionSettings
 from engine.protocol.regions import FaceRegion
 from engine.protocol.version import REQUEST_SCHEMA
 
@@ -51,6 +52,7 @@ class RenderRequest:
     `request_id` makes submitting idempotent and ties the result to its take. The take's files go to
     `output_directory` (absolute) under names that begin with `file_stem`. `width` and `height` are the even
     pixel size of the result; the plate is fitted inside, its aspect kept, and padded by its edge colours.
+    The prompts and `diffusion` are for the diffusion renderer, which cannot do without `diffusion`.
     """
 
     request_id: str
@@ -71,4 +73,7 @@ class RenderRequest:
     output_directory: Path
     file_stem: str
     sample_rate: int = 48_000
+    prompt: str = ""
+    negative_prompt: str = ""
+    diffusion: DiffusionSettings | None = None
     schema: int = REQUEST_SCHEMA

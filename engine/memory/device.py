@@ -1,0 +1,68 @@
+"""The device a render computes on, and the number format it does best there. Only here are devices named."""
+
+import torch
+
+from engine.protocol.diffusion_settings import Precision
+from engine.protocol.errors import ErrorCode, UserError
+
+_DTYPES = {
+    Precision.FLOAT32: torch.float32,
+    Precision.BFLOAT16: torch.bfloat16,
+    Precision.FLOAT16: torch.float16,
+}
+
+
+def render_device() -> torch.device:
+    """Return the first graphics card, or the processor where there is none."""
+    return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+
+
+def compute_precision(device: torch.device, asked: Precision) -> Precision:
+    """Return the number format to compute in: as asked, else bfloat16 on a card that has it, else float32.
+
+    Raises UserError where the device cannot do what was asked.
+    """
+    if asked is Precision.BFLOAT16 and device.type == "cuda" and not torch.cuda.is_bf16_supported():
+        raise UserError(
+            f"{device_name(device)} cannot compute in bfloat16.",
+            next_step="Choose the precision float16 or float32.",
+            code=ErrorCode.BAD_INPUT,
+        )
+    if asked is not Precision.AUTO:
+        return asked
+    if device.type == "cpu":
+        return Precision.FLOAT32
+    return Precision.BFLOAT16 if torch.cuda.is_bf16_supported() else Precision.FLOAT16
+
+
+def torch_dtype(precision: Precision) -> torch.dtype:
+    """Return torch's name of a number format; AUTO has none (KeyError)."""
+    return _DTYPES[precision]
+
+
+def device_name(device: torch.device) -> str:
+    """Return a device's name for people and for a take's record."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "processor"
+
+
+def release_cached_memory(device: torch.device) -> None:
+    """Give back to the device what the allocator holds but no tensor uses."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def peak_memory_bytes(device: torch.device) -> int | None:
+    """Return the most memory tensors took since `reset_peak_memory`; None where the device does not count."""
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    """Count the peak from now on."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def wait_for(device: torch.device) -> None:
+    """Wait until everything given to the device is done: before a clock is read."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
