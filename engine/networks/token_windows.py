@@ -1,16 +1,21 @@
 """Which tokens of the timeline each latent frame attends to.
 
-Shapes: F latent frames, L tokens of a window, T = 4k+1 video frames, F = k+1. Latent frame 0 holds video
-frame 0, latent frame i holds the frames 4i-3 to 4i.
+Shapes: F latent frames, L tokens of a window, K tokens on the timeline, D the adapter's width, T = 4k+1 video
+frames, F = k+1. Latent frame 0 holds video frame 0, latent frame i holds the frames 4i-3 to 4i. A range is a
+pair of indices into the timeline, the last one included; what it reaches outside the timeline is padding.
 """
 
 from dataclasses import dataclass
 
 import torch
 
+from engine.protocol.errors import BugError
+
 TOKENS_PER_VIDEO_FRAME = 24
 VOICE_MARGIN_TOKENS = 4
 ZERO_TOKEN = -1
+
+_FRAMES_PER_LATENT_FRAME = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,3 +31,85 @@ class TokenWindows:
     def frames(self, start: int, end: int) -> "TokenWindows":
         """Return the windows of latent frames `start` to `end` (exclusive)."""
         return TokenWindows(indices_FL=self.indices_FL[start:end], lengths_F=self.lengths_F[start:end])
+
+
+def latent_frame_count(frame_count: int) -> int:
+    """Return k+1 for 4k+1 video frames; BugError for any other number."""
+    if frame_count < 1 or (frame_count - 1) % _FRAMES_PER_LATENT_FRAME:
+        raise BugError(f"{frame_count} video frames are not 4k+1")
+    return (frame_count - 1) // _FRAMES_PER_LATENT_FRAME + 1
+
+
+def expression_ranges(frame_count: int) -> list[tuple[int, int]]:
+    """Return the range of each latent frame: the tokens of its video frames and the one before them.
+
+    Source: FantasyPortrait, `split_audio_adapter_sequence`.
+    """
+    step = _FRAMES_PER_LATENT_FRAME * TOKENS_PER_VIDEO_FRAME
+    last = TOKENS_PER_VIDEO_FRAME - 1
+    return [(last + step * (i - 1), last + step * i) for i in range(latent_frame_count(frame_count))]
+
+
+def voice_ranges(frame_count: int, token_count: int) -> list[tuple[int, int]]:
+    """Return the range around the middle of each latent frame's time, as long as four video frames.
+
+    The first is as long as the others and ends where the second begins. Source: FantasyTalking,
+    `split_audio_sequence`.
+    """
+    latent_frames = latent_frame_count(frame_count)
+    half = _FRAMES_PER_LATENT_FRAME * token_count // (2 * frame_count)
+    middles = [_voice_middle(i, frame_count, token_count) for i in range(1, max(latent_frames, 2))]
+    first_end = middles[0] - half
+    ranges = [(first_end - 2 * half, first_end), *((middle - half, middle + half) for middle in middles)]
+    return ranges[:latent_frames]
+
+
+def expression_windows(frame_count: int) -> TokenWindows:
+    """Return the windows into 24 tokens of each of `frame_count` = 4k+1 video frames.
+
+    All windows are 97 long: the zero tokens behind frame 0's take part in the softmax, as in the published
+    portrait adapter. BugError when `frame_count` is not 4k+1.
+    """
+    indices_FL = _indices(expression_ranges(frame_count), frame_count * TOKENS_PER_VIDEO_FRAME)
+    lengths_F = torch.full((indices_FL.shape[0],), indices_FL.shape[1], dtype=torch.int64)
+    return TokenWindows(indices_FL=indices_FL, lengths_F=lengths_F)
+
+
+def voice_windows(frame_count: int, token_count: int, margin: int = VOICE_MARGIN_TOKENS) -> TokenWindows:
+    """Return the windows into `token_count` speech tokens that last as long as `frame_count` = 4k+1 frames.
+
+    `margin` tokens are added on both sides. What falls outside the timeline is padding behind the window's
+    length. BugError when `frame_count` is not 4k+1, or a window would hold nothing.
+    """
+    ranges = [(start - margin, end + margin) for start, end in voice_ranges(frame_count, token_count)]
+    indices_FL = _indices(ranges, token_count)
+    lengths_F = (indices_FL != ZERO_TOKEN).sum(dim=1)
+    if not bool(lengths_F.all()):
+        raise BugError(f"a window of {frame_count} frames holds none of the {token_count} speech tokens")
+    return TokenWindows(indices_FL=indices_FL, lengths_F=lengths_F)
+
+
+def gather_windows(tokens_KD: torch.Tensor, windows: TokenWindows) -> torch.Tensor:
+    """Return the tokens of each window [F, L, D], on the tokens' device; zeros at ZERO_TOKEN."""
+    indices_FL = windows.indices_FL.to(tokens_KD.device)
+    tokens_FLD = tokens_KD[indices_FL.clamp(min=0)]
+    return tokens_FLD.masked_fill((indices_FL == ZERO_TOKEN).unsqueeze(-1), 0)
+
+
+def _voice_middle(latent_frame: int, frame_count: int, token_count: int) -> int:
+    """Return the token before the middle of latent frame i's frames 4i-3 to 4i."""
+    tokens_per_frame = token_count / frame_count
+    start = tokens_per_frame * (_FRAMES_PER_LATENT_FRAME * (latent_frame - 1) + 1)
+    end = tokens_per_frame * (_FRAMES_PER_LATENT_FRAME * latent_frame + 1)
+    # A middle that falls on a token must round the way it did in training: floating point, in this order.
+    return int((start + end) / 2) - 1
+
+
+def _indices(ranges: list[tuple[int, int]], token_count: int) -> torch.Tensor:
+    """Return each range's tokens that exist, then ZERO_TOKEN up to the length of a whole range."""
+    length = ranges[0][1] - ranges[0][0] + 1
+    indices_FL = torch.full((len(ranges), length), ZERO_TOKEN, dtype=torch.int64)
+    for row, (start, end) in zip(indices_FL, ranges, strict=True):
+        valid = torch.arange(max(start, 0), min(end + 1, token_count))
+        row[: len(valid)] = valid
+    return indices_FL

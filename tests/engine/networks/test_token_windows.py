@@ -1,0 +1,156 @@
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+
+from engine.networks.token_windows import (
+    ZERO_TOKEN,
+    expression_ranges,
+    expression_windows,
+    gather_windows,
+    latent_frame_count,
+    voice_ranges,
+    voice_windows,
+)
+from engine.protocol.errors import BugError
+
+GOLDEN = Path(__file__).resolve().parents[2] / "data" / "golden"
+
+frame_counts = st.integers(min_value=0, max_value=50).map(lambda k: 4 * k + 1)
+
+
+@pytest.fixture(scope="module")
+def outputs():
+    return load_file(GOLDEN / "outputs.safetensors")
+
+
+@pytest.mark.parametrize("frames", [5, 17, 81, 201])
+def test_expression_ranges_are_the_published_ones(outputs, frames):
+    assert [list(r) for r in expression_ranges(frames)] == outputs[
+        f"portrait_window_ranges_{frames}_frames"
+    ].tolist()
+
+
+@pytest.mark.parametrize(("frames", "tokens"), [(17, 36), (49, 106), (81, 173), (81, 175)])
+def test_voice_ranges_are_the_published_ones(outputs, frames, tokens):
+    published = outputs[f"audio_window_ranges_{frames}_frames_{tokens}_tokens"]
+    assert [list(r) for r in voice_ranges(frames, tokens)] == published.tolist()
+
+
+def test_expression_windows_cut_the_published_tokens(outputs):
+    windows = expression_windows(17)
+    assert torch.equal(gather_windows(outputs["tokens_per_frame_A"][0], windows), outputs["windows_A"][0])
+    assert torch.equal((windows.indices_FL != ZERO_TOKEN).sum(dim=1), outputs["window_lengths"])
+
+
+def test_the_zero_tokens_of_expression_take_part_in_the_softmax():
+    assert expression_windows(17).lengths_F.tolist() == [97] * 5
+
+
+def test_voice_windows_have_the_published_lengths(outputs):
+    assert torch.equal(voice_windows(17, 36).lengths_F, outputs["audio_window_lengths"])
+    assert voice_windows(81, 173).lengths_F.tolist() == [6, 14, *[17] * 18, 14]
+
+
+def test_voice_windows_cut_the_published_tokens(outputs):
+    checkpoint = torch.load(GOLDEN / "fantasytalking_tiny.ckpt", weights_only=True)["proj_model"]
+    hidden = load_file(GOLDEN / "inputs.safetensors")["audio_hidden"][0]
+    timeline = torch.nn.functional.layer_norm(
+        hidden @ checkpoint["proj.weight"].T, (32,), checkpoint["norm.weight"], checkpoint["norm.bias"]
+    )
+    gathered = gather_windows(timeline, voice_windows(17, 36))
+    torch.testing.assert_close(gathered, outputs["audio_windows"][0], atol=1e-5, rtol=0)
+
+
+@given(frames=frame_counts)
+@settings(max_examples=30, deadline=None)
+def test_a_latent_frame_sees_the_tokens_of_its_video_frames_and_the_one_before(frames):
+    for i, row in enumerate(expression_windows(frames).indices_FL.tolist()):
+        if i == 0:
+            expected = [24 * 0 + n for n in range(24)] + [ZERO_TOKEN] * 73
+        else:
+            own = [24 * frame + n for frame in range(4 * i - 3, 4 * i + 1) for n in range(24)]
+            expected = [24 * (4 * i - 4) + 23, *own]
+        assert row == expected
+
+
+@given(frames=frame_counts, tokens_per_frame=st.floats(min_value=1, max_value=3), margin=st.integers(0, 6))
+@settings(max_examples=60, deadline=None)
+def test_voice_windows_agree_with_a_mask_over_the_whole_timeline(frames, tokens_per_frame, margin):
+    tokens = max(round(frames * tokens_per_frame), 1)
+    windows = voice_windows(frames, tokens, margin)
+    seen_by_frame = _slow_voice_mask(frames, tokens, margin)
+    assert windows.lengths_F.tolist() == seen_by_frame.sum(dim=1).tolist()
+    for row, length, seen in zip(windows.indices_FL, windows.lengths_F, seen_by_frame, strict=True):
+        assert row[:length].tolist() == seen.nonzero().flatten().tolist()
+        assert (row[length:] == ZERO_TOKEN).all()
+
+
+def _slow_voice_mask(frames, tokens, margin):
+    """Which tokens each latent frame sees, token by token from the description of the windows."""
+    half = int(tokens / frames * 4 / 2)
+    seen_by_frame = torch.zeros(latent_frame_count(frames), tokens, dtype=torch.bool)
+    for i in range(len(seen_by_frame)):
+        for token in range(tokens):
+            if i == 0:
+                end = _middle(1, frames, tokens) - half
+                start = end - 2 * half
+            else:
+                start, end = _middle(i, frames, tokens) - half, _middle(i, frames, tokens) + half
+            seen_by_frame[i, token] = start - margin <= token <= end + margin
+    return seen_by_frame
+
+
+def _middle(i, frames, tokens):
+    """The published place of latent frame i: the mean of its first and last moment, in tokens, less one."""
+    rate = tokens / frames
+    return int((rate * ((i - 1) * 4 + 1) + rate * (i * 4 + 1)) / 2) - 1
+
+
+@given(frames=frame_counts, start=st.integers(0, 50), length=st.integers(1, 50))
+@settings(max_examples=20, deadline=None)
+def test_a_part_of_the_windows_cuts_the_same_tokens_as_the_whole(frames, start, length):
+    windows = voice_windows(frames, 2 * frames)
+    timeline = torch.randn(2 * frames, 3, generator=torch.Generator().manual_seed(0))
+    part = windows.frames(start, start + length)
+    whole = gather_windows(timeline, windows)
+    assert torch.equal(gather_windows(timeline, part), whole[start : start + length])
+
+
+def test_a_zero_token_is_zero_even_beside_tokens_that_are_not_numbers():
+    gathered = gather_windows(torch.full((24, 2), torch.nan), expression_windows(1))
+    assert gathered[0, :24].isnan().all()
+    assert not gathered[0, 24:].any()
+
+
+def test_gathering_keeps_the_number_format():
+    assert (
+        gather_windows(torch.ones(24, 2, dtype=torch.bfloat16), expression_windows(1)).dtype is torch.bfloat16
+    )
+
+
+def test_an_index_behind_the_timeline_is_an_error():
+    with pytest.raises(IndexError):
+        gather_windows(torch.ones(24, 2), expression_windows(5))
+
+
+@pytest.mark.parametrize("frames", [-3, 0, 2, 4, 80])
+def test_a_number_of_frames_that_is_not_4k_plus_1_is_refused(frames):
+    with pytest.raises(BugError):
+        expression_windows(frames)
+    with pytest.raises(BugError):
+        voice_windows(frames, 20)
+
+
+def test_a_timeline_without_speech_tokens_is_refused():
+    with pytest.raises(BugError):
+        voice_windows(5, 0)
+
+
+def test_one_frame_sees_its_only_speech_token():
+    windows = voice_windows(1, 1)
+    assert windows.lengths_F.tolist() == [1]
+    assert windows.indices_FL[0, 0] == 0
