@@ -8,6 +8,8 @@ import torch
 from safetensors.torch import load_file
 
 from engine.networks.expression_encoder import ExpressionEncoder
+from engine.networks.expression_tokens import ExpressionTokens, ExpressionTokensConfig
+from engine.networks.voice_tokens import VoiceTokens
 
 GOLDEN = Path(__file__).resolve().parents[2] / "data" / "golden"
 
@@ -66,3 +68,25 @@ def encoder(encoder_weights):
 def encoder_case():
     """Pictures, and what the published encoder makes of them."""
     return load_file(GOLDEN / "expression_encoder.safetensors")
+
+
+@pytest.fixture(scope="session")
+def expression_tokens(portrait_checkpoint):
+    """The tiny portrait adapter's tokens, from the published layout."""
+    made = ExpressionTokens(
+        ExpressionTokensConfig(
+            width=32, resampler_width=48, resampler_depth=2, resampler_heads=4, head_width=12
+        )
+    )
+    parts = ("proj_model", "mouth_proj_model", "emo_proj_model")
+    made.load_state_dict(
+        {f"{part}.{name}": v for part in parts for name, v in portrait_checkpoint[part].items()}
+    )
+    return made.eval()
+
+
+@pytest.fixture(scope="session")
+def voice_tokens(talking_checkpoint):
+    made = VoiceTokens(speech_width=40, width=32)
+    made.load_state_dict(talking_checkpoint["proj_model"])
+    return made.eval()
