@@ -1,4 +1,4 @@
-"""The model bundles Masque knows: parts, the layouts they come in, what they can do, where they are published.
+"""The model bundles Masque knows: parts, the layouts they come in, what they can do, their publishers.
 
 The facts are in `resources/model_catalog.toml`; here they get their types.
 """
@@ -50,6 +50,11 @@ class CataloguePart:
     licence: str | None = None
     not_convertible: tuple[str, ...] = ()
     without_it: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The title as a sentence begins."""
+        return self.title[:1].upper() + self.title[1:]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Which parts of a known bundle lie in a folder, by the names of the files; of a shared file, by its tensors' names."""
+"""Which parts of a known bundle lie in a folder, told by the names of files."""
 
 import json
 import re
@@ -16,7 +16,7 @@ _LARGEST_HEADER_BYTES = 100_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundPart:
-    """A part that lies in a folder: its layout and its files, relative to the folder, in the layout's order."""
+    """A part that lies in a folder: its layout and its files, relative to the folder, in order."""
 
     part: CataloguePart
     layout: PartLayout
@@ -26,22 +26,21 @@ class FoundPart:
 def find_parts(folder: Path, bundle: CatalogueBundle) -> tuple[FoundPart, ...]:
     """Return the parts of a bundle that lie in a folder or in the folders directly in it.
 
-    Raises UserError: FILE_MISSING (no such folder), BAD_INPUT (a file; two sets of weights of one part; shards
-    that lack some), FILE_UNREADABLE.
+    Of a file that two parts share, the names of its tensors are read.
+
+    Raises UserError: FILE_MISSING (no such folder, a shard), BAD_INPUT (a file, two sets of weights of one
+    part), FILE_UNREADABLE.
     """
     _require_folder(folder)
-    with reading(folder):
-        places = (folder, *sorted(entry for entry in folder.iterdir() if _is_visible_folder(entry)))
+    places = _places(folder)
     found = (_find(folder, places, part) for part in bundle.parts)
     return tuple(each for each in found if each is not None)
 
 
 def unreadable_files(folder: Path, part: CataloguePart) -> tuple[Path, ...]:
     """Return published files of a part that are in a folder and that Masque cannot read."""
-    places = (folder, *sorted(entry for entry in folder.iterdir() if _is_visible_folder(entry)))
-    return tuple(
-        place / name for place in places for name in part.not_convertible if (place / name).is_file()
-    )
+    paths = (place / name for place in _places(folder) for name in part.not_convertible)
+    return tuple(path for path in paths if path.is_file())
 
 
 def is_visible_file(path: Path) -> bool:
@@ -49,8 +48,11 @@ def is_visible_file(path: Path) -> bool:
     return not path.name.startswith(".") and path.is_file()
 
 
-def _is_visible_folder(path: Path) -> bool:
-    return not path.name.startswith(".") and path.is_dir()
+def _places(folder: Path) -> tuple[Path, ...]:
+    """Return a folder and the folders directly in it, in order."""
+    with reading(folder):
+        entries = sorted(folder.iterdir())
+    return (folder, *(entry for entry in entries if not entry.name.startswith(".") and entry.is_dir()))
 
 
 def _require_folder(folder: Path) -> None:
@@ -103,7 +105,7 @@ def _require_one_set(files: list[Path], part: CataloguePart) -> None:
         missing = [name for name in _shard_names(stem, total) if not (weights[0].parent / name).is_file()]
         if missing:
             raise UserError(
-                f"{part.title.capitalize()} is not whole: {missing[0]} is missing in {weights[0].parent}"
+                f"{part.heading} is not whole: {missing[0]} is missing in {weights[0].parent}"
                 f"{f', and {len(missing) - 1} more of {total} files' if len(missing) > 1 else ''}.",
                 next_step="Copy the missing files there; an interrupted download can be continued.",
                 code=ErrorCode.FILE_MISSING,
@@ -122,7 +124,7 @@ def _shard_names(stem: str, total: int) -> Iterator[str]:
 
 
 def _holds_names(path: Path, prefix: str) -> bool:
-    """Return whether a safetensors file has tensors whose names begin with a prefix; a damaged one has none."""
+    """Return whether a safetensors file has tensors whose names begin so; a damaged one has none."""
     with reading(path), path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         header = file.read(length) if length <= _LARGEST_HEADER_BYTES else b""
