@@ -1,0 +1,156 @@
+"""The adapters' cross-attention, kept apart by character, without a mask.
+
+A token in character i's region attends to i's own tokens; a token outside every region attends to all
+characters' tokens of that adapter together; a region whose character has nothing for the adapter gets
+nothing from it. For one and two faces that is what FantasyPortrait publishes (masked cross-attention, arXiv
+2507.12956, section 3.3); from three faces on the published script mixes people up. Where the published code
+builds a dense mask, rows are gathered by region here, and latent frames with windows of one length computed
+at once.
+
+Shapes: F latent frames, S tokens of one, N = F*S; G latent frames of a group, R rows in each; L tokens of a
+window, K tokens on a timeline; H heads of width W, C = H*W.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from engine.networks.shot_tokens import NOBODY, CharacterTokens, TokenRegions
+
+KeysValues = tuple[torch.Tensor, torch.Tensor]
+"""Keys and values [K+1, H, W] of one character for one block; the last row is the token of zeros."""
+
+_GroupKey = tuple[tuple[int, ...], tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RowGroup:
+    """Rows of some latent frames that attend to the same characters through windows of equal length.
+
+    `rows_GR` (int64) are positions in N; shorter lists are filled up by repeating a row. `kept_P` are the
+    positions in G*R that count, `weights_P` (float32) the factor of each. `windows` has for each of
+    `characters` the window's tokens [G, L] as rows of its keys and values.
+    """
+
+    characters: tuple[int, ...]
+    rows_GR: torch.Tensor
+    kept_P: torch.Tensor
+    weights_P: torch.Tensor
+    windows: tuple[torch.Tensor, ...]
+
+    def to(self, device: torch.device) -> "RowGroup":
+        """Return the group with its tensors on a device."""
+        return RowGroup(
+            characters=self.characters,
+            rows_GR=self.rows_GR.to(device),
+            kept_P=self.kept_P.to(device),
+            weights_P=self.weights_P.to(device),
+            windows=tuple(window.to(device) for window in self.windows),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _FrameRows:
+    """Rows of one latent frame [R] and the factor of each."""
+
+    frame: int
+    rows_R: torch.Tensor
+    weights_R: torch.Tensor
+
+
+def group_rows(regions: TokenRegions, characters: Mapping[int, CharacterTokens]) -> tuple[RowGroup, ...]:
+    """Return who attends to what, for one adapter.
+
+    A token of nobody takes the mean strength of the characters it attends to. Rows with factor 0 are left
+    out.
+    """
+    pending: dict[_GroupKey, list[_FrameRows]] = {}
+    for frame in range(regions.owner_FS.shape[0]):
+        present = tuple(label for label in sorted(characters) if bool(characters[label].present_F[frame]))
+        for members, rows in _rows_of_frame(regions, characters, present, frame):
+            if rows.rows_R.numel():
+                lengths = tuple(int(characters[label].windows.lengths_F[frame]) for label in members)
+                pending.setdefault((members, lengths), []).append(rows)
+    return tuple(_group(members, lengths, rows, characters) for (members, lengths), rows in pending.items())
+
+
+def attend(
+    query_NHW: torch.Tensor, groups: tuple[RowGroup, ...], keys_values: Mapping[int, KeysValues]
+) -> torch.Tensor:
+    """Return what an adapter adds to the cross-attention before its output projection, [N, H, W]."""
+    result_NHW = torch.zeros_like(query_NHW)
+    for group in groups:
+        query_GHRW = query_NHW[group.rows_GR].transpose(1, 2)
+        keys, values = _windowed(group, keys_values)
+        found_GHRW = F.scaled_dot_product_attention(query_GHRW, keys, values)
+        found_PHW = found_GHRW.transpose(1, 2).flatten(0, 1)[group.kept_P]
+        weights = group.weights_P.to(found_PHW.dtype)[:, None, None]
+        result_NHW.index_add_(0, group.rows_GR.flatten()[group.kept_P], found_PHW * weights)
+    return result_NHW
+
+
+def with_zero_token(keys_KC: torch.Tensor, values_KC: torch.Tensor, heads: int) -> KeysValues:
+    """Return keys and values [K+1, H, W]: the published zero tokens have key 0 and value 0, without bias."""
+    return _with_zero_row(keys_KC, heads), _with_zero_row(values_KC, heads)
+
+
+def _with_zero_row(rows_KC: torch.Tensor, heads: int) -> torch.Tensor:
+    return torch.cat([rows_KC, rows_KC.new_zeros(1, rows_KC.shape[1])]).unflatten(-1, (heads, -1))
+
+
+def _rows_of_frame(
+    regions: TokenRegions, characters: Mapping[int, CharacterTokens], present: tuple[int, ...], frame: int
+) -> Iterator[tuple[tuple[int, ...], _FrameRows]]:
+    owner_S, share_S = regions.owner_FS[frame], regions.share_FS[frame]
+    first_row = frame * owner_S.shape[0]
+    shared_S = torch.where(owner_S == NOBODY, torch.ones_like(share_S), 1.0 - share_S)
+    strengths = [float(characters[label].strength_F[frame]) for label in present]
+    for label, strength in zip(present, strengths, strict=True):
+        yield (label,), _weighted(frame, first_row, (owner_S == label) * share_S * strength)
+    if present:
+        yield present, _weighted(frame, first_row, shared_S * (sum(strengths) / len(strengths)))
+
+
+def _weighted(frame: int, first_row: int, factor_S: torch.Tensor) -> _FrameRows:
+    rows_R = factor_S.nonzero().flatten()
+    return _FrameRows(frame=frame, rows_R=first_row + rows_R, weights_R=factor_S[rows_R].float())
+
+
+def _group(
+    members: tuple[int, ...],
+    lengths: tuple[int, ...],
+    frames: list[_FrameRows],
+    characters: Mapping[int, CharacterTokens],
+) -> RowGroup:
+    most = max(rows.rows_R.numel() for rows in frames)
+    numbers = torch.arange(most)
+    return RowGroup(
+        characters=members,
+        rows_GR=torch.stack([rows.rows_R[numbers.clamp(max=rows.rows_R.numel() - 1)] for rows in frames]),
+        kept_P=torch.cat(
+            [number * most + torch.arange(rows.rows_R.numel()) for number, rows in enumerate(frames)]
+        ),
+        weights_P=torch.cat([rows.weights_R for rows in frames]),
+        windows=tuple(
+            _window_rows(characters[label], [rows.frame for rows in frames], length)
+            for label, length in zip(members, lengths, strict=True)
+        ),
+    )
+
+
+def _window_rows(character: CharacterTokens, frames: list[int], length: int) -> torch.Tensor:
+    """Return the windows of some frames as rows of `KeysValues`: ZERO_TOKEN is the row behind the last."""
+    indices_GL = character.windows.indices_FL[frames, :length]
+    return torch.where(indices_GL < 0, character.tokens_KD.shape[0], indices_GL)
+
+
+def _windowed(group: RowGroup, keys_values: Mapping[int, KeysValues]) -> KeysValues:
+    """Return keys and values [G, H, L, W] of all characters a group attends to."""
+    pairs = [
+        (keys_values[label], window) for label, window in zip(group.characters, group.windows, strict=True)
+    ]
+    keys = torch.cat([keys[window] for (keys, _), window in pairs], dim=1)
+    values = torch.cat([values[window] for (_, values), window in pairs], dim=1)
+    return keys.transpose(1, 2), values.transpose(1, 2)

@@ -1,0 +1,57 @@
+"""All that the transformer is told about a shot, besides the noise.
+
+Shapes: F latent frames, H and W latent rows and columns, C the transformer's width.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+
+from engine.networks.shot_tokens import AdapterName, CharacterTokens, TokenRegions
+from engine.sampling.guidance import ShotBranches, TextRole
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ShotConditions:
+    """The conditions of a shot or of a piece of it.
+
+    `text`: [512, text width] for each role that a branch reads; `image_tokens`: [257, image width];
+    `plate_20FHW`: the mask's 4 channels and the 16 of the known frames' latents; `adapters`: for each adapter
+    the characters that have anything for it; `time_offset_C`: added to the timestep's embedding (motion
+    intensity), or None.
+    """
+
+    text: Mapping[TextRole, torch.Tensor]
+    image_tokens: torch.Tensor
+    plate_20FHW: torch.Tensor
+    regions: TokenRegions
+    adapters: Mapping[AdapterName, Mapping[int, CharacterTokens]]
+    time_offset_C: torch.Tensor | None = None
+
+    @property
+    def branches(self) -> ShotBranches:
+        """What the guidance has to tell apart. An adapter whose strength is 0 throughout says nothing."""
+        speaking = [name for name, characters in self.adapters.items() if _speaks(characters)]
+        positive, negative = self.text.get(TextRole.PROMPT), self.text.get(TextRole.NEGATIVE)
+        same = negative is None or (positive is not None and torch.equal(positive, negative))
+        return ShotBranches(adapters=frozenset(speaking), texts_differ=not same)
+
+    def frames(self, start: int, end: int, plate_20FHW: torch.Tensor) -> "ShotConditions":
+        """Return the conditions of latent frames `start` to `end` (exclusive), with a plate of their own.
+
+        Tokens are cut from the one timeline of the shot by absolute frame, never windowed anew.
+        """
+        return replace(
+            self,
+            plate_20FHW=plate_20FHW,
+            regions=self.regions.frames(start, end),
+            adapters={
+                name: {label: tokens.frames(start, end) for label, tokens in characters.items()}
+                for name, characters in self.adapters.items()
+            },
+        )
+
+
+def _speaks(characters: Mapping[int, CharacterTokens]) -> bool:
+    return any(bool((tokens.present_F & (tokens.strength_F != 0)).any()) for tokens in characters.values())

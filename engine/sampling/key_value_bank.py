@@ -1,0 +1,108 @@
+"""Keys and values of every cross-attention, computed once for a shot: none of them depends on the step.
+
+After that the projections that made them (`to_k`, `to_v`, `add_k_proj`, `add_v_proj` of each block: a quarter
+of the transformer's parameters at 14 B) need not be on the device any more.
+
+Shapes: L tokens of a context, K tokens on a character's timeline, H heads of width W.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from diffusers import WanTransformer3DModel
+from diffusers.models.transformers.transformer_wan import WanAttention
+
+from engine.networks.adapter_attention import KeysValues, with_zero_token
+from engine.networks.adapter_projections import AdapterProjections
+from engine.networks.shot_tokens import AdapterName
+from engine.sampling.conditions import ShotConditions
+from engine.sampling.guidance import TextRole
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BlockKeysValues:
+    """One block's keys and values: [1, H, L, W] for texts and image, `KeysValues` for characters."""
+
+    text: Mapping[TextRole, tuple[torch.Tensor, torch.Tensor]]
+    image: tuple[torch.Tensor, torch.Tensor]
+    adapters: Mapping[AdapterName, Mapping[int, KeysValues]]
+
+
+@torch.inference_mode()
+def key_value_bank(
+    transformer: WanTransformer3DModel,
+    projections: Mapping[AdapterName, AdapterProjections],
+    conditions: ShotConditions,
+) -> tuple[BlockKeysValues, ...]:
+    """Return every block's keys and values, on the transformer's device and in its number format."""
+    like = transformer.patch_embedding.weight
+    embedder = transformer.condition_embedder
+    text = {role: embedder.text_embedder(_as(tokens, like)[None]) for role, tokens in conditions.text.items()}
+    image = embedder.image_embedder(_as(conditions.image_tokens, like)[None])
+    tokens = {
+        name: {label: _as(character.tokens_KD, like) for label, character in characters.items()}
+        for name, characters in conditions.adapters.items()
+    }
+    bank: list[BlockKeysValues] = []
+    for number, block in enumerate(transformer.blocks):
+        heads = block.attn2.heads
+        bank.append(
+            BlockKeysValues(
+                text={role: _text_keys_values(block.attn2, context) for role, context in text.items()},
+                image=_image_keys_values(block.attn2, image),
+                adapters={
+                    name: {
+                        label: _of_character(projections[name], timeline_KD, number, heads)
+                        for label, timeline_KD in characters.items()
+                    }
+                    for name, characters in tokens.items()
+                },
+            )
+        )
+    return tuple(bank)
+
+
+def bank_bytes(bank: tuple[BlockKeysValues, ...]) -> int:
+    """Return how much memory a bank takes."""
+    tensors: list[torch.Tensor] = []
+    for block in bank:
+        tensors += [tensor for pair in (*block.text.values(), block.image) for tensor in pair]
+        tensors += [t for people in block.adapters.values() for pair in people.values() for t in pair]
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def drop_key_value_projections(transformer: WanTransformer3DModel) -> None:
+    """Free the cross-attentions' key and value projections; the transformer then works with a bank alone."""
+    for block in transformer.blocks:
+        for name in ("to_k", "to_v", "add_k_proj", "add_v_proj"):
+            setattr(block.attn2, name, None)
+
+
+def _as(tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    return tensor.to(device=like.device, dtype=like.dtype)
+
+
+def _of_character(
+    projections: AdapterProjections, timeline_KD: torch.Tensor, block: int, heads: int
+) -> KeysValues:
+    keys_KC, values_KC = projections(timeline_KD, block)
+    return with_zero_token(keys_KC, values_KC, heads)
+
+
+def _text_keys_values(
+    attention: WanAttention, context_1LC: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    keys = attention.norm_k(attention.to_k(context_1LC))
+    return _by_head(keys, attention.heads), _by_head(attention.to_v(context_1LC), attention.heads)
+
+
+def _image_keys_values(
+    attention: WanAttention, context_1LC: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    keys = attention.norm_added_k(attention.add_k_proj(context_1LC))
+    return _by_head(keys, attention.heads), _by_head(attention.add_v_proj(context_1LC), attention.heads)
+
+
+def _by_head(rows_1LC: torch.Tensor, heads: int) -> torch.Tensor:
+    return rows_1LC.unflatten(-1, (heads, -1)).transpose(1, 2).contiguous()
