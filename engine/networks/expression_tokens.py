@@ -2,7 +2,7 @@
 
 Shapes: T video frames, E features of a face, D the adapter's width, W a resampler's width, N what one part of
 the features is resampled from, Q queries, H heads, P a head's width.
-Source: FantasyPortrait's expression-augmented learning (arXiv 2507.12956) and its published code; the attributes
+Source: FantasyPortrait's expression-augmented learning (arXiv 2507.12956), as published; the attributes
 carry the published names, so a published dictionary loads under the prefix of the same name.
 """
 
