@@ -3,12 +3,21 @@
 import os
 import re
 import uuid
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from desktop.authoring.diffusion_settings import (
+    DiffusionChoice,
+    DiffusionPlan,
+    diffusion_size,
+    plan_diffusion,
+)
 from desktop.authoring.engine_inputs import character_input, plate_input
 from desktop.authoring.scenes import scene_length_frames
 from desktop.interchange.file_names import shot_stem
+from engine.bundles.registry import installed_bundles
+from engine.client import engine_directories
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.render_request import RendererName, RenderRequest
 from projects_db.project_store import ProjectStore
@@ -19,13 +28,14 @@ SMALLEST_SIDE_PX = 64
 LARGEST_SIDE_PX = 8192
 MOST_FRAMES = 200_000
 LARGEST_SEED = 2**31 - 1
+MOST_TAKES = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderSettings:
     """What a person chooses for a render. None: the scene's length, the plate's size, the project's folder.
 
-    `size` is width and height in pixels; `quality` names the renderer.
+    `size` is width and height in pixels; `quality` names the renderer, `diffusion` is for that one alone.
     """
 
     quality: str = RendererName.DRAFT.value
@@ -33,6 +43,40 @@ class RenderSettings:
     size: tuple[int, int] | None = None
     seed: int = 0
     output_directory: Path | None = None
+    diffusion: DiffusionChoice = field(default_factory=DiffusionChoice)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltRequest:
+    """A request, and sentences a person should read before the render."""
+
+    request: RenderRequest
+    notes: tuple[str, ...] = ()
+
+
+def settings_of_takes(settings: RenderSettings, count: int) -> tuple[RenderSettings, ...]:
+    """Return the settings of several takes: the same, with one seed after the other.
+
+    Raises UserError for a number of takes, or a last seed, out of range.
+    """
+    if not 1 <= count <= MOST_TAKES:
+        raise UserError(
+            f"{count} takes of a scene cannot be queued at once.",
+            next_step=f"Choose from 1 to {MOST_TAKES} takes.",
+        )
+    return tuple(replace(settings, seed=_seed(seed)) for seed in range(settings.seed, settings.seed + count))
+
+
+def check_scenes(store: ProjectStore, scene_ids: Sequence[str], settings: RenderSettings) -> tuple[str, ...]:
+    """Return what a person should know before these scenes are queued, in sentences.
+
+    Raises UserError for the first scene that cannot be rendered. Nothing is queued or written.
+    """
+    notes: dict[str, None] = {}
+    for scene_id in scene_ids:
+        built = build_render_request(store, store.scene(scene_id), settings, take_id="check", take_number=1)
+        notes.update(dict.fromkeys(built.notes))
+    return tuple(notes)
 
 
 def build_render_request(
@@ -42,10 +86,11 @@ def build_render_request(
     *,
     take_id: str,
     take_number: int,
-) -> RenderRequest:
+) -> BuiltRequest:
     """Return the frozen request for one take of a scene.
 
-    Raises UserError for a scene without characters, missing media, a length, size or seed out of range.
+    Raises UserError for a scene without characters, missing media, settings out of range, and a scene that
+    no installed model bundle can render in diffusion quality.
     """
     if not scene.characters:
         raise UserError(
@@ -53,10 +98,12 @@ def build_render_request(
             next_step="Add one first: masque character add PROJECT SCENE NAME --face 1.",
         )
     project = store.project()
+    renderer = _renderer(settings.quality)
+    diffusion = _diffusion(scene, renderer, settings.diffusion)
     plate = plate_input(store, scene.plate)
-    width, height = _render_size(plate.width, plate.height, settings.size)
+    width, height = _render_size(renderer, (plate.width, plate.height), settings.size)
     output, stem = _free_output(store, scene, settings, take_number)
-    return RenderRequest(
+    request = RenderRequest(
         request_id=uuid.uuid4().hex,
         project_id=project.id,
         project_path=store.path,
@@ -64,7 +111,7 @@ def build_render_request(
         scene_name=scene.name,
         take_id=take_id,
         take_number=take_number,
-        renderer=_renderer(settings.quality),
+        renderer=renderer,
         plate=plate,
         characters=tuple(character_input(store, character) for character in scene.characters),
         frame_rate=project.frame_rate,
@@ -74,7 +121,24 @@ def build_render_request(
         seed=_seed(settings.seed),
         output_directory=output,
         file_stem=stem,
+        prompt=scene.prompt,
+        negative_prompt=scene.negative_prompt,
+        diffusion=None if diffusion is None else diffusion.settings,
     )
+    return BuiltRequest(request=request, notes=() if diffusion is None else diffusion.notes)
+
+
+def _diffusion(scene: SceneRecord, renderer: RendererName, choice: DiffusionChoice) -> DiffusionPlan | None:
+    if renderer is RendererName.DIFFUSION:
+        return plan_diffusion(scene, choice, installed_bundles(engine_directories()[0]))
+    given = choice.options_given()
+    if given:
+        are, them = ("are", "them") if len(given) > 1 else ("is", "it")
+        raise UserError(
+            f"{', '.join(given)} {are} for diffusion quality, and this is a {renderer.value}.",
+            next_step=f"Add --quality diffusion, or leave {them} out.",
+        )
+    return None
 
 
 def _free_output(
@@ -112,17 +176,10 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def _renderer(quality: str) -> RendererName:
     try:
-        renderer = RendererName(quality)
+        return RendererName(quality)
     except ValueError:
         names = ", ".join(name.value for name in RendererName)
         raise UserError(f"There is no quality “{quality}”.", next_step=f"Choose one of {names}.") from None
-    if renderer is not RendererName.DRAFT:
-        raise UserError(
-            f"This Masque cannot render “{quality}” yet.",
-            next_step="Render with --quality draft.",
-            code=ErrorCode.RENDERER_UNAVAILABLE,
-        )
-    return renderer
 
 
 def _frame_count(asked: int | None, scene_length: int) -> int:
@@ -134,10 +191,19 @@ def _frame_count(asked: int | None, scene_length: int) -> int:
     return count
 
 
-def _render_size(plate_width: int, plate_height: int, asked: tuple[int, int] | None) -> tuple[int, int]:
+def usual_size(renderer: RendererName, plate_width: int, plate_height: int) -> tuple[int, int]:
+    """Return the size in pixels of a render when nobody chooses one: the plate's shape, never above it."""
+    if renderer is RendererName.DIFFUSION:
+        return diffusion_size(plate_width, plate_height)
+    scale = min(1.0, DRAFT_LONG_SIDE_PX / max(plate_width, plate_height))
+    return max(2, 2 * round(plate_width * scale / 2)), max(2, 2 * round(plate_height * scale / 2))
+
+
+def _render_size(
+    renderer: RendererName, plate: tuple[int, int], asked: tuple[int, int] | None
+) -> tuple[int, int]:
     if asked is None:
-        scale = min(1.0, DRAFT_LONG_SIDE_PX / max(plate_width, plate_height))
-        return max(2, 2 * round(plate_width * scale / 2)), max(2, 2 * round(plate_height * scale / 2))
+        return usual_size(renderer, *plate)
     if any(side % 2 or not SMALLEST_SIDE_PX <= side <= LARGEST_SIDE_PX for side in asked):
         raise UserError(
             f"{asked[0]}x{asked[1]} is not a size that can be rendered.",

@@ -26,10 +26,11 @@ STATUS_OF_STATE = {JobState.FAILED: TakeStatus.FAILED, JobState.CANCELLED: TakeS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedTake:
-    """A take that is in the project, ready to be submitted."""
+    """A take that is in the project, ready to be submitted; `notes` are for a person to read."""
 
     take_id: str
     request: RenderRequest
+    notes: tuple[str, ...] = ()
 
 
 def plan_take(store: ProjectStore, scene_id: str, settings: RenderSettings) -> PlannedTake:
@@ -40,9 +41,10 @@ def plan_take(store: ProjectStore, scene_id: str, settings: RenderSettings) -> P
     take_id = uuid.uuid4().hex
     with store.change("Queue render") as change:
         number = max((take.number for take in store.takes(scene_id)), default=0) + 1
-        request = build_render_request(
+        built = build_render_request(
             store, store.scene(scene_id), settings, take_id=take_id, take_number=number
         )
+        request = built.request
         change.add_take(
             take_id=take_id,
             scene_id=scene_id,
@@ -51,7 +53,7 @@ def plan_take(store: ProjectStore, scene_id: str, settings: RenderSettings) -> P
             request=encode_request(request),
             directory=relative_to_project(request.output_directory, store.folder),
         )
-    return PlannedTake(take_id=take_id, request=request)
+    return PlannedTake(take_id=take_id, request=request, notes=built.notes)
 
 
 async def queue_take(

@@ -1,9 +1,13 @@
 """Values as people write them on the command line."""
 
+from enum import StrEnum
 from fractions import Fraction
+from typing import TypeVar
 
 from engine.protocol.errors import UserError
 from projects_db.records import LoopMode
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
 def parse_seconds(text: str | None) -> Fraction | None:
@@ -29,8 +33,13 @@ def parse_speed(text: str) -> Fraction:
 
 def parse_loop_mode(text: str) -> LoopMode:
     """Return a loop mode written with a dash or an underscore. Raises UserError that lists them."""
+    return parse_choice(LoopMode, text, "loop mode")
+
+
+def parse_choice(choices: type[Choice], text: str, what: str) -> Choice:
+    """Return one of the choices, written with a dash or an underscore. Raises UserError that lists them."""
     try:
-        return LoopMode(text.strip().replace("-", "_"))
+        return choices(text.strip().replace("-", "_"))
     except ValueError:
-        names = ", ".join(mode.value.replace("_", "-") for mode in LoopMode)
-        raise UserError(f"There is no loop mode “{text}”.", next_step=f"Choose one of {names}.") from None
+        names = ", ".join(choice.value.replace("_", "-") for choice in choices)
+        raise UserError(f"There is no {what} “{text}”.", next_step=f"Choose one of {names}.") from None

@@ -3,8 +3,9 @@
 from pathlib import PurePath
 
 from engine.jobs.character_check import check_character, refused
+from engine.protocol.diffusion_limits import check_diffusion
 from engine.protocol.errors import ErrorCode, UserError
-from engine.protocol.render_request import RenderRequest
+from engine.protocol.render_request import RendererName, RenderRequest
 from engine.protocol.version import REQUEST_SCHEMA
 
 MAX_FRAMES = 1_000_000
@@ -26,6 +27,7 @@ def check_request(request: RenderRequest) -> None:
     _check_identity(request)
     _check_size(request)
     _check_place(request)
+    _check_diffusion(request)
     for character in request.characters:
         check_character(character)
 
@@ -59,6 +61,13 @@ def _check_size(request: RenderRequest) -> None:
         raise refused(f"{request.frame_rate} is not a usable frame rate", "Choose one above 0 and up to 1000")
     if not 8_000 <= request.sample_rate <= 192_000:
         raise refused(f"{request.sample_rate} Hz is not a usable sample rate", "Choose 8000 to 192000 Hz")
+
+
+def _check_diffusion(request: RenderRequest) -> None:
+    if request.diffusion is not None:
+        check_diffusion(request.diffusion)
+    elif request.renderer is RendererName.DIFFUSION:
+        raise refused("The render request says nothing of its model bundle", "Build it again from its scene")
 
 
 def _check_place(request: RenderRequest) -> None:

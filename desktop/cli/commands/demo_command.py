@@ -35,7 +35,7 @@ def demo(
                 f"Made [bold]{shown(store.path)}[/bold]: two characters, a clip, a voice, curves."
             )
         scene_ids = [scene.id for scene in store.scenes()]
-        jobs = asyncio.run(render_scenes(store, scene_ids, RenderSettings(), detach=False, quiet=as_json))
+        jobs = asyncio.run(render_scenes(store, scene_ids, [RenderSettings()], detach=False, quiet=as_json))
         if any(job.state is not JobState.DONE for job in jobs):
             present(as_json, {"jobs": jobs}, *(job_line(job) for job in jobs))
             sys.exit(ExitCode.RENDER_FAILED)

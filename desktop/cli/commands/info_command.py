@@ -10,6 +10,7 @@ from desktop.authoring.project_files import open_project
 from desktop.authoring.scenes import scene_length_frames
 from desktop.authoring.takes import reconcile_with_engine
 from desktop.cli.presenting import JsonOption, ProjectArgument, console, present, shown
+from desktop.cli.take_text import made_by
 from projects_db.project_store import ProjectStore
 from projects_db.records import CharacterRecord, SceneRecord
 
@@ -52,12 +53,16 @@ def _print_scene(store: ProjectStore, scene: SceneRecord) -> None:
     length = frames_text(scene_length_frames(scene, rate), rate)
     takes = store.takes(scene.id)
     console().print(f"\n[bold]{shown(scene.name)}[/bold] · {shown(scene.plate.name)} · {length}")
+    for name, prompt in (("prompt", scene.prompt), ("negative prompt", scene.negative_prompt)):
+        if prompt:
+            console().print(f"  {name}: {shown(prompt)}", soft_wrap=True)
     for character in scene.characters:
         console().print(f"  {shown(character.name)}: {_drivers(store, character)}", soft_wrap=True)
     for take in takes:
         note = f" · {shown(take.error)}" if take.error else ""
+        made = shown(made_by(take))
         console().print(
-            f"  take {take.number} · {take.status.value} · seed {take.seed}{note}", soft_wrap=True
+            f"  take {take.number} · {take.status.value} · {made} · seed {take.seed}{note}", soft_wrap=True
         )
 
 

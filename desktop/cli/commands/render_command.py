@@ -8,14 +8,39 @@ from typing import Annotated
 
 import typer
 
+from desktop.authoring.diffusion_settings import DiffusionChoice
+from desktop.authoring.frame_rates import parse_frame_rate
 from desktop.authoring.project_files import open_project
-from desktop.authoring.render_requests import RenderSettings, parse_size
+from desktop.authoring.render_requests import (
+    RenderSettings,
+    check_scenes,
+    parse_size,
+    settings_of_takes,
+)
 from desktop.authoring.takes import queue_take, reconcile_takes
+from desktop.cli.diffusion_options import (
+    AdapterGuidanceOption,
+    BundleOption,
+    FlowShiftOption,
+    GuidanceEndOption,
+    GuidanceStartOption,
+    LongShotOption,
+    ModelRateOption,
+    OverlapFramesOption,
+    PrecisionOption,
+    SegmentFramesOption,
+    SolverOption,
+    StepsOption,
+    TextGuidanceOption,
+    VoiceGuidanceOption,
+)
 from desktop.cli.failures import ExitCode
 from desktop.cli.job_text import job_line
 from desktop.cli.presenting import JsonOption, ProjectArgument, present
+from desktop.cli.values import parse_choice
 from desktop.cli.watching import JobBars, watch_jobs
 from engine.client import EngineClient
+from engine.protocol.diffusion_settings import LongShotMode, Precision, Solver
 from engine.protocol.errors import UserError
 from engine.protocol.jobs import JobState, JobView
 from projects_db.project_store import ProjectStore
@@ -29,28 +54,77 @@ def render(
     scene: Annotated[list[str] | None, typer.Option(help="A scene; again for more. Else all.")] = None,
     quality: Annotated[str, typer.Option(help="draft, or diffusion with a model bundle.")] = "draft",
     frames: Annotated[int | None, typer.Option(help="Length; else the scene's.")] = None,
-    size: Annotated[str | None, typer.Option(help="WxH in pixels; else the plate's, at most 1280.")] = None,
-    seed: Annotated[int, typer.Option(help="Another seed, other blinks and sway.")] = 0,
+    size: Annotated[
+        str | None,
+        typer.Option(help="WxH in pixels; else the plate's shape, at most 1280 wide or high in a draft."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Another seed, another take.")] = 0,
+    takes: Annotated[int, typer.Option(help="How many takes of each scene, one seed after the other.")] = 1,
     output: Annotated[Path | None, typer.Option(help="Folder for the takes; else the project's.")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Queue and return at once.")] = False,
+    bundle: BundleOption = None,
+    steps: StepsOption = None,
+    text_guidance: TextGuidanceOption = None,
+    adapter_guidance: AdapterGuidanceOption = None,
+    voice_guidance: VoiceGuidanceOption = None,
+    guidance_start: GuidanceStartOption = None,
+    guidance_end: GuidanceEndOption = None,
+    solver: SolverOption = None,
+    flow_shift: FlowShiftOption = None,
+    long_shot: LongShotOption = None,
+    segment_frames: SegmentFramesOption = None,
+    overlap_frames: OverlapFramesOption = None,
+    precision: PrecisionOption = None,
+    model_rate: ModelRateOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Queue a take of each scene and wait for it; with --detach the engine goes on alone."""
+    """Queue takes of each scene and wait for them; with --detach the engine goes on alone."""
+    choice = DiffusionChoice(
+        bundle=bundle,
+        steps=steps,
+        text_guidance=text_guidance,
+        adapter_guidance=adapter_guidance,
+        voice_guidance=voice_guidance,
+        guidance_start=guidance_start,
+        guidance_end=guidance_end,
+        solver=None if solver is None else parse_choice(Solver, solver, "solver"),
+        flow_shift=flow_shift,
+        long_shot=None if long_shot is None else parse_choice(LongShotMode, long_shot, "way of long shots"),
+        segment_frames=segment_frames,
+        overlap_frames=overlap_frames,
+        precision=None if precision is None else parse_choice(Precision, precision, "precision"),
+        model_rate=None if model_rate is None else parse_frame_rate(model_rate),
+    )
     settings = RenderSettings(
         quality=quality,
         frame_count=frames,
         size=None if size is None else parse_size(size),
         seed=seed,
         output_directory=output,
+        diffusion=choice,
     )
+    _render(project, scene, settings_of_takes(settings, takes), detach=detach, as_json=as_json)
+
+
+def _render(
+    project: Path,
+    names: list[str] | None,
+    settings: Sequence[RenderSettings],
+    *,
+    detach: bool,
+    as_json: bool,
+) -> None:
     with open_project(project) as store:
-        scene_ids = _chosen_scenes(store, scene)
+        scene_ids = _chosen_scenes(store, names)
+        notes = check_scenes(store, scene_ids, settings[0])
+        if not as_json:
+            sys.stderr.writelines(f"note: {note}\n" for note in notes)
         try:
             jobs = asyncio.run(render_scenes(store, scene_ids, settings, detach=detach, quiet=as_json))
         except KeyboardInterrupt:
             sys.stderr.write("The render goes on in the engine. Look with masque queue list.\n")
             raise
-        present(as_json, {"jobs": jobs}, *(job_line(job) for job in jobs))
+        present(as_json, {"jobs": jobs, "notes": notes}, *(job_line(job) for job in jobs))
     if any(job.state in (JobState.FAILED, JobState.CANCELLED) for job in jobs):
         sys.exit(ExitCode.RENDER_FAILED)
 
@@ -58,17 +132,19 @@ def render(
 async def render_scenes(
     store: ProjectStore,
     scene_ids: Sequence[str],
-    settings: RenderSettings,
+    settings: Sequence[RenderSettings],
     *,
     detach: bool,
     quiet: bool,
 ) -> tuple[JobView, ...]:
-    """Queue a take of each scene and, unless detached, wait and take the results into the project.
+    """Queue a take of each scene for each of the settings; unless detached, wait and take the results in.
 
     Raises UserError when a scene cannot be rendered or the engine cannot be reached.
     """
     async with EngineClient.connect(start=True) as client:
-        jobs = tuple([await queue_take(store, client, scene_id, settings) for scene_id in scene_ids])
+        jobs = tuple(
+            [await queue_take(store, client, scene_id, one) for scene_id in scene_ids for one in settings]
+        )
         if not detach:
             jobs = await watch_jobs(client, jobs, JobBars(quiet=quiet))
             reconcile_takes(store, jobs)

@@ -8,6 +8,7 @@ import typer
 from desktop.authoring.frame_rates import frames_text
 from desktop.authoring.media_import import prepare_media_for
 from desktop.authoring.project_files import open_project
+from desktop.authoring.prompts import prompt_text
 from desktop.authoring.scenes import add_scene, scene_length_frames
 from desktop.cli.presenting import (
     JsonOption,
@@ -19,6 +20,7 @@ from desktop.cli.presenting import (
     table,
 )
 from engine.protocol.errors import UserError
+from projects_db.change_fields import SceneFields
 
 app = typer.Typer(help="Add, list, set and remove scenes.", no_args_is_help=True, add_completion=False)
 
@@ -62,28 +64,57 @@ def set_scene(
     scene: SceneArgument,
     name: Annotated[str | None, typer.Option(help="A new name.")] = None,
     frames: Annotated[int | None, typer.Option(help="Its length; 0: as long as its clips.")] = None,
+    prompt: Annotated[
+        str | None, typer.Option(help="What diffusion quality should show, in words; empty: none.")
+    ] = None,
+    negative_prompt: Annotated[
+        str | None,
+        typer.Option(help="What it should not show; counts where the text guidance is above 1."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Rename a scene or set its length."""
-    if name is None and frames is None:
-        raise UserError("Nothing to set.", next_step="Give --name or --frames.")
-    if frames is not None and frames < 0:
-        raise UserError("A scene cannot have a negative length.", next_step="Give 0 or more frames.")
+    """Rename a scene, set its length or its prompts."""
+    changes = _changes(name, frames, prompt, negative_prompt)
     with open_project(project) as store:
         record = store.scene_named(scene)
-        with store.change("Rename scene" if frames is None else "Set scene length") as change:
-            if name is not None:
-                change.update_scene(record.id, name=name)
-            if frames is not None:
-                change.update_scene(record.id, length_frames=frames or None)
+        with store.change(_change_name(changes)) as change:
+            change.update_scene(record.id, **changes)
         record = store.scene(record.id)
         rate = store.project().frame_rate
         length = scene_length_frames(record, rate)
+        prompts = {"prompt": record.prompt, "negative_prompt": record.negative_prompt}
         present(
             as_json,
-            {"scene": record.name, "frames": length},
+            {"scene": record.name, "frames": length, **prompts},
             f"[bold]{shown(record.name)}[/bold]: {frames_text(length, rate)}.",
+            *(f"{name.replace('_', ' ')}: {shown(text)}" for name, text in prompts.items() if text),
         )
+
+
+def _changes(
+    name: str | None, frames: int | None, prompt: str | None, negative_prompt: str | None
+) -> SceneFields:
+    changes = SceneFields()
+    if name is not None:
+        changes["name"] = name
+    if frames is not None:
+        if frames < 0:
+            raise UserError("A scene cannot have a negative length.", next_step="Give 0 or more frames.")
+        changes["length_frames"] = frames or None
+    if prompt is not None:
+        changes["prompt"] = prompt_text(prompt)
+    if negative_prompt is not None:
+        changes["negative_prompt"] = prompt_text(negative_prompt)
+    if not changes:
+        raise UserError("Nothing to set.", next_step="Give --name, --frames, --prompt or --negative-prompt.")
+    return changes
+
+
+def _change_name(changes: SceneFields) -> str:
+    if len(changes) > 1:
+        return "Set scene"
+    names = {"name": "Rename scene", "length_frames": "Set scene length"}
+    return names.get(next(iter(changes)), "Set prompt")
 
 
 @app.command("remove")
