@@ -8,7 +8,6 @@ sigma' = s*sigma / (1 + (s-1)*sigma) with s = 5; the step after the last is 0. U
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, UniPCMultistepScheduler
 
@@ -52,10 +51,10 @@ class _DiffusersSolver:
 
 def flow_solver(solver: Solver, *, steps: int, shift: float) -> FlowSolver:
     """Return a solver on the published grid of `steps` steps."""
-    grid = np.linspace(1.0, 0.0, steps + 1, dtype=np.float32)[:-1]
+    grid = torch.linspace(1.0, 0.0, steps + 1)[:-1].numpy()  # numpy's own linspace rounds otherwise
     if solver is Solver.EULER:
         euler = FlowMatchEulerDiscreteScheduler(num_train_timesteps=TRAIN_TIMESTEPS, shift=shift)
-        euler.set_timesteps(sigmas=grid.tolist())
+        euler.set_timesteps(sigmas=grid)
         return _DiffusersSolver(euler)
     unipc = UniPCMultistepScheduler(
         num_train_timesteps=TRAIN_TIMESTEPS,

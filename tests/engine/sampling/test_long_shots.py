@@ -1,0 +1,103 @@
+"""Shots longer than one pass: pieces and windows cover every frame once, on one timeline."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.networks.shot_tokens import AdapterName
+from engine.networks.token_windows import expression_windows, gather_windows
+from engine.sampling.guidance import GuidanceScales
+from engine.sampling.guided_velocity import GuidedVelocity
+from engine.sampling.key_value_bank import key_value_bank
+from engine.sampling.long_shots import (
+    BlendedVelocity,
+    WindowPlan,
+    blend_weights,
+    context_windows,
+    continuation_pieces,
+)
+from tests.golden_model import clip, conditions, golden
+
+EXPRESSION = AdapterName.EXPRESSION
+
+
+@given(latent_frames=st.integers(1, 400), most=st.integers(2, 51), overlap=st.integers(1, 12))
+@settings(max_examples=200, deadline=None)
+def test_pieces_cover_a_shot_once_beside_their_overlap(latent_frames, most, overlap):
+    overlap = min(overlap, most - 1)
+    pieces = continuation_pieces(latent_frames, most=most, overlap=overlap)
+    made = [frame for piece in pieces for frame in range(piece.start + piece.known, piece.end)]
+    assert made == list(range(latent_frames))
+    assert all(piece.end - piece.start <= most for piece in pieces)
+    assert [piece.known for piece in pieces] == [0] + [overlap] * (len(pieces) - 1)
+    fresh = [piece.end - piece.start - piece.known for piece in pieces[1:]]
+    assert not fresh or max(fresh) - min(fresh) <= 1
+
+
+def test_a_piece_knows_its_video_frames():
+    first, second = continuation_pieces(38, most=21, overlap=4)
+    assert (first.first_frame, first.frame_count, first.known_frames) == (0, 81, 0)
+    assert (second.first_frame, second.frame_count, second.known_frames) == (68, 81, 13)
+
+
+@given(
+    latent_frames=st.integers(1, 200),
+    length=st.integers(2, 51),
+    overlap=st.integers(1, 30),
+    offset=st.integers(0, 60),
+)
+@settings(max_examples=200, deadline=None)
+def test_windows_overlap_and_leave_no_frame_out(latent_frames, length, overlap, offset):
+    overlap = min(overlap, length - 1)
+    windows = context_windows(latent_frames, length=length, overlap=overlap, offset=offset)
+    assert windows[0][0] == 0
+    assert windows[-1][1] == latent_frames
+    assert all(end - start == min(length, latent_frames) for start, end in windows)
+    for (_, left_end), (right_start, _) in zip(windows, windows[1:], strict=False):
+        assert left_end - right_start >= overlap
+    total = torch.zeros(latent_frames)
+    for start, end in windows:
+        weights = blend_weights(start, end, latent_frames=latent_frames, overlap=overlap)
+        assert float(weights.min()) > 0
+        total[start:end] += weights
+    assert float(total.min()) > 0
+
+
+def test_windows_move_from_step_to_step_and_are_the_same_for_a_seed():
+    plan = WindowPlan(latent_frames=60, length=21, overlap=4, seed=5)
+    steps = [plan.windows(step) for step in range(12)]
+    assert len(set(steps)) > 3
+    assert steps == [WindowPlan(latent_frames=60, length=21, overlap=4, seed=5).windows(s) for s in range(12)]
+    assert set(plan.all_windows(12)) == {window for windows in steps for window in windows}
+
+
+def test_a_cut_of_the_timeline_is_what_the_whole_shot_has_there():
+    windows = expression_windows(81)
+    tokens = torch.randn(81 * 24, 3, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(gather_windows(tokens, windows)[7:15], gather_windows(tokens, windows.frames(7, 15)))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_blended_windows_of_a_steady_velocity_are_that_velocity(seed):
+    latents = torch.randn(16, 23, 2, 2, generator=torch.Generator().manual_seed(seed))
+    plan = WindowPlan(latent_frames=23, length=9, overlap=4, seed=seed)
+
+    def same(piece, _timestep, _step):
+        return piece * 0.5
+
+    windows = dict.fromkeys(plan.all_windows(3), same)
+    found = BlendedVelocity(plan, windows)(latents, torch.tensor(500.0), 2)
+    assert float((found - 0.5 * latents).abs().max()) < 1e-6
+
+
+def test_windows_share_the_bank_of_the_whole_shot():
+    known = golden()
+    shot = conditions({EXPRESSION: {1: clip("A")}})
+    bank = key_value_bank(known.model.transformer, known.model.projections, shot)
+    cut = shot.frames(1, 4, shot.plate_20FHW[:, 1:4])
+    scales = GuidanceScales(text=1.0, adapters=4.0)
+    own = GuidedVelocity(known.model, cut, scales, steps=1)
+    shared = GuidedVelocity(known.model, cut, scales, steps=1, bank=bank)
+    latents, timestep = known.inputs["latents"][0][:, 1:4], known.inputs["timestep"]
+    assert torch.equal(own(latents, timestep, 0), shared(latents, timestep, 0))
