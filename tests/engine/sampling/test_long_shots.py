@@ -1,5 +1,7 @@
 """Shots longer than one pass: pieces and windows cover every frame once, on one timeline."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -54,7 +56,7 @@ def test_windows_overlap_and_leave_no_frame_out(latent_frames, length, overlap, 
     assert windows[0][0] == 0
     assert windows[-1][1] == latent_frames
     assert all(end - start == min(length, latent_frames) for start, end in windows)
-    for (_, left_end), (right_start, _) in zip(windows, windows[1:], strict=False):
+    for (_, left_end), (right_start, _) in pairwise(windows):
         assert left_end - right_start >= overlap
     total = torch.zeros(latent_frames)
     for start, end in windows:
