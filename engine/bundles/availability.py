@@ -37,25 +37,17 @@ def missing_text(part: CataloguePart) -> str:
     """Return what to look for when a part is missing: its title, its file names, its publisher."""
     if not part.layouts:
         return f"no weights of {part.title} are published"
-    return f"{part.title} is missing: {wanted_files(part)}"
-
-
-def wanted_files(part: CataloguePart) -> str:
-    """Return the file names of a part's layouts and where its first is published; empty without layouts."""
-    choices = [" with ".join(layout.files) for layout in part.layouts if not layout.key_prefix]
-    first = part.layouts[0].project if part.layouts else None
-    project = first or part.project
-    return f"{' or '.join(choices)}{f' ({project})' if project else ''}"
+    return f"{part.title} is missing ({part.wanted} of {part.source})"
 
 
 def is_installed(known: CatalogueBundle, installed: Collection[InstalledBundle]) -> bool:
-    """Return whether one of the bundles is the published one: it has the required parts, with real weights."""
+    """Return whether one of the bundles is the published one: all required parts, with real weights."""
     required = {part.name for part in known.parts if part.required}
     return any(required <= set(bundle.parts) and not bundle.random_weights for bundle in installed)
 
 
 def catalogue_of(bundle: InstalledBundle) -> CatalogueBundle:
-    """Return the catalogue's entry that a bundle was checked against: the one of its name, else the first."""
+    """Return the catalogue's entry a bundle was checked against: the one of its name, else the first."""
     return next((known for known in known_bundles() if known.name == bundle.name), known_bundles()[0])
 
 

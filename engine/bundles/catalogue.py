@@ -37,7 +37,8 @@ class PartLayout:
 class CataloguePart:
     """A part: what people call it, whether nothing works without it, and the layouts in order of preference.
 
-    `project` is the publisher's project (owner/name); a part without layouts is published nowhere.
+    `wanted` are the files to get, in words; `project` is the publisher's project (owner/name). A part without
+    layouts is published nowhere.
     `not_convertible` names published files of this part that Masque cannot read; `without_it` says what
     happens when the part is missing.
     """
@@ -46,10 +47,17 @@ class CataloguePart:
     title: str
     required: bool
     layouts: tuple[PartLayout, ...] = ()
+    wanted: str = ""
     project: str | None = None
     licence: str | None = None
     not_convertible: tuple[str, ...] = ()
     without_it: str = ""
+
+    @property
+    def source(self) -> str:
+        """The project to get the part from: its first layout's, else its own; empty where there is none."""
+        first = self.layouts[0].project if self.layouts else None
+        return first or self.project or ""
 
     @property
     def heading(self) -> str:

@@ -31,7 +31,7 @@ def find_parts(folder: Path, bundle: CatalogueBundle) -> tuple[FoundPart, ...]:
     Raises UserError: FILE_MISSING (no such folder, a shard), BAD_INPUT (a file, two sets of weights of one
     part), FILE_UNREADABLE.
     """
-    _require_folder(folder)
+    require_folder(folder)
     places = _places(folder)
     found = (_find(folder, places, part) for part in bundle.parts)
     return tuple(each for each in found if each is not None)
@@ -55,7 +55,8 @@ def _places(folder: Path) -> tuple[Path, ...]:
     return (folder, *(entry for entry in entries if not entry.name.startswith(".") and entry.is_dir()))
 
 
-def _require_folder(folder: Path) -> None:
+def require_folder(folder: Path) -> None:
+    """Make sure that a folder is there. Raises UserError: FILE_MISSING, BAD_INPUT (a file)."""
     if folder.is_file():
         raise UserError(
             f"{folder.name} is a file, not a folder.",

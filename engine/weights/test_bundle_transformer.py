@@ -7,6 +7,7 @@ import torch
 from diffusers import WanTransformer3DModel
 
 from engine.weights.test_bundle_random import random_like, seeded, write_tensors
+from engine.weights.transformer_layout import original_name
 
 WIDTH = 96
 HEADS = 4
@@ -19,33 +20,6 @@ TEXT_TOKENS = 512
 CHANNELS_IN = 36
 CHANNELS_OUT = 16
 _EPSILON = 1e-6
-
-# Read one after the other, as pairs of what diffusers calls a piece of a name and what its authors call it.
-_PIECES = (
-    ("condition_embedder.time_embedder.linear_1.", "time_embedding.0."),
-    ("condition_embedder.time_embedder.linear_2.", "time_embedding.2."),
-    ("condition_embedder.text_embedder.linear_1.", "text_embedding.0."),
-    ("condition_embedder.text_embedder.linear_2.", "text_embedding.2."),
-    ("condition_embedder.time_proj.", "time_projection.1."),
-    ("condition_embedder.image_embedder.norm1.", "img_emb.proj.0."),
-    ("condition_embedder.image_embedder.ff.net.0.proj.", "img_emb.proj.1."),
-    ("condition_embedder.image_embedder.ff.net.2.", "img_emb.proj.3."),
-    ("condition_embedder.image_embedder.norm2.", "img_emb.proj.4."),
-    (".attn1.", ".self_attn."),
-    (".attn2.", ".cross_attn."),
-    (".to_out.0.", ".o."),
-    (".to_q.", ".q."),
-    (".to_k.", ".k."),
-    (".to_v.", ".v."),
-    (".add_k_proj.", ".k_img."),
-    (".add_v_proj.", ".v_img."),
-    (".norm_added_k.", ".norm_k_img."),
-    (".norm2.", ".norm3."),
-    (".ffn.net.0.proj.", ".ffn.0."),
-    (".ffn.net.2.", ".ffn.2."),
-    (".scale_shift_table", ".modulation"),
-    ("proj_out.", "head.head."),
-)
 
 
 def write_diffusers_transformer(folder: Path, seed: int) -> None:
@@ -64,15 +38,6 @@ def write_original_transformer(folder: Path, seed: int) -> None:
         shard = folder / f"diffusion_pytorch_model-{number:05d}-of-{len(halves):05d}.safetensors"
         write_tensors(shard, {name: weights[name] for name in half})
     (folder / "config.json").write_text(json.dumps(_original_config(), indent=2) + "\n", "utf-8")
-
-
-def original_name(name: str) -> str:
-    """Return what the authors call a tensor that diffusers calls `name`."""
-    if name == "scale_shift_table":
-        return "head.modulation"
-    for ours, theirs in _PIECES:
-        name = name.replace(ours, theirs)
-    return name
 
 
 def _model(seed: int) -> WanTransformer3DModel:
