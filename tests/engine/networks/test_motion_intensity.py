@@ -46,7 +46,9 @@ def test_a_shot_is_neutral_unless_told(trained):
     torch.testing.assert_close(trained.shift(), trained(INTENSITIES)[1], atol=1e-6, rtol=0)
 
 
-def test_face_and_body_are_not_the_same(trained):
+def test_face_and_body_each_have_their_own_effect(trained):
+    assert (trained.shift(face=0.9) - trained.shift()).abs().max() > 0.01
+    assert (trained.shift(body=0.9) - trained.shift()).abs().max() > 0.01
     assert (trained.shift(face=0.9) - trained.shift(body=0.9)).abs().max() > 0.01
 
 

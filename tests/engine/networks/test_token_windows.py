@@ -71,6 +71,15 @@ def test_voice_windows_agree_with_a_mask_over_the_whole_timeline(frames, tokens_
         assert (row[length:] == ZERO_TOKEN).all()
 
 
+@pytest.mark.parametrize(
+    ("frames", "tokens", "latent_frame", "middle"), [(21, 48, 2, 14), (33, 72, 3, 22), (57, 135, 5, 43)]
+)
+def test_a_middle_that_falls_on_a_token_is_rounded_as_in_training(frames, tokens, latent_frame, middle):
+    half = 4 * tokens // (2 * frames)
+    assert voice_ranges(frames, tokens)[latent_frame] == (middle - half, middle + half)
+    assert _middle(latent_frame, frames, tokens) == middle
+
+
 def _slow_voice_mask(frames, tokens, margin):
     """Which tokens each latent frame sees, token by token from the description of the windows."""
     half = int(tokens / frames * 4 / 2)
