@@ -20,7 +20,7 @@ PROMPT_VERSION = 1
 
 
 def prompt_key(text: str, *, weights: str, precision: str) -> str:
-    """Return the cache's name of an encoded prompt; `weights`: the text encoder's and tokenizer's identity."""
+    """Return the cache's name of an encoded prompt; `weights`: identity of encoder and tokenizer."""
     return cache_key(
         "prompt", version=PROMPT_VERSION, text=clean_prompt(text), weights=weights, precision=precision
     )

@@ -1,0 +1,149 @@
+"""The plate's condition against diffusers' own pipeline, on a tiny VAE."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from diffusers import AutoencoderKLWan, FlowMatchEulerDiscreteScheduler, WanImageToVideoPipeline
+
+from engine.conditioning.plate_latents import encode_frames, plate_condition, plate_key
+from engine.protocol.errors import BugError, UserError
+
+PROCESSOR = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def vae():
+    torch.manual_seed(3)
+    return AutoencoderKLWan(base_dim=4, num_res_blocks=1).eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def pipeline(vae):
+    return WanImageToVideoPipeline(
+        tokenizer=None, text_encoder=None, vae=vae, scheduler=FlowMatchEulerDiscreteScheduler()
+    )
+
+
+def drawn_frames(count, height=16, width=24, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (count, height, width, 3), np.uint8)
+
+
+def signed_1CTHW(frames):
+    return torch.from_numpy(frames[..., ::-1].copy()).permute(3, 0, 1, 2)[None].float() * (2 / 255) - 1
+
+
+def published_mask(known_count, frame_count, rows, columns):
+    """The mask video frame by video frame, arranged as published."""
+    mask = torch.ones(1, frame_count, rows, columns)
+    mask[:, known_count:] = 0
+    mask = torch.cat([mask[:, :1].repeat_interleave(4, dim=1), mask[:, 1:]], dim=1)
+    return mask.view(1, -1, 4, rows, columns).transpose(1, 2)[0]
+
+
+@pytest.mark.parametrize("frame_count", [1, 5, 21])
+def test_the_condition_of_a_plate_equals_diffusers_own(vae, pipeline, frame_count):
+    plate = drawn_frames(1)
+    condition = plate_condition(vae, plate, frame_count, PROCESSOR)
+    image_1CHW = signed_1CTHW(plate)[:, :, 0]
+    expected = pipeline.prepare_latents(
+        image_1CHW, 1, 16, 16, 24, frame_count, dtype=torch.float32, device=PROCESSOR
+    )[1][0]
+    assert condition.shape == (20, (frame_count - 1) // 4 + 1, 2, 3)
+    assert condition.dtype == torch.float32
+    assert torch.equal(condition[:4], expected[:4])
+    assert (condition[4:] - expected[4:]).abs().max() <= 1e-5
+
+
+def test_known_frames_of_an_earlier_segment_are_marked_and_encoded(vae):
+    known = drawn_frames(9)
+    condition = plate_condition(vae, known, 25, PROCESSOR)
+    video = torch.cat([signed_1CTHW(known), torch.zeros(1, 3, 16, 16, 24)], dim=2)
+    mode = vae.encode(video).latent_dist.mode()[0]
+    mean = torch.tensor(vae.config.latents_mean).view(-1, 1, 1, 1)
+    deviation = torch.tensor(vae.config.latents_std).view(-1, 1, 1, 1)
+    assert torch.equal(condition[:4], published_mask(9, 25, 2, 3))
+    assert (condition[4:] - (mode - mean) / deviation).abs().max() <= 1e-5
+
+
+def test_encoded_frames_are_the_latents_of_a_wholly_known_condition(vae):
+    frames = drawn_frames(13)
+    condition = plate_condition(vae, frames, 13, PROCESSOR)
+    assert torch.equal(condition[:4], torch.ones(4, 4, 2, 3))
+    assert torch.equal(condition[4:], encode_frames(vae, frames, PROCESSOR))
+
+
+def test_grey_frames_of_a_long_segment_are_encoded_until_the_result_repeats(vae):
+    frame_count, plate = 149, drawn_frames(1, 8, 8)
+    chunks = []
+    handle = vae.encoder.register_forward_pre_hook(lambda _, inputs: chunks.append(inputs[0].shape[2]))
+    condition = plate_condition(vae, plate, frame_count, PROCESSOR)
+    handle.remove()
+    video = torch.cat([signed_1CTHW(plate), torch.zeros(1, 3, frame_count - 1, 8, 8)], dim=2)
+    mode = vae.encode(video).latent_dist.mode()[0]
+    mean = torch.tensor(vae.config.latents_mean).view(-1, 1, 1, 1)
+    deviation = torch.tensor(vae.config.latents_std).view(-1, 1, 1, 1)
+    assert chunks == [1] + [4] * 32  # of 38
+    assert (condition[4:] - (mode - mean) / deviation).abs().max() <= 1e-5
+
+
+def test_the_encoder_sees_one_chunk_at_a_time(vae):
+    shapes = []
+    handle = vae.encoder.register_forward_pre_hook(lambda _, inputs: shapes.append(tuple(inputs[0].shape)))
+    encode_frames(vae, drawn_frames(9), PROCESSOR)
+    handle.remove()
+    assert shapes == [(1, 3, 1, 16, 24), (1, 3, 4, 16, 24), (1, 3, 4, 16, 24)]
+
+
+def test_a_stop_ends_the_encoding_before_the_next_chunk(vae):
+    calls = []
+
+    def stop_at_third():
+        calls.append(None)
+        if len(calls) == 3:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        plate_condition(vae, drawn_frames(1), 81, PROCESSOR, check=stop_at_third)
+    assert len(calls) == 3
+
+
+@pytest.mark.parametrize(("known", "frame_count"), [(2, 5), (1, 6), (9, 5), (0, 5)])
+def test_counts_that_are_no_whole_latents_are_refused(vae, known, frame_count):
+    with pytest.raises(BugError):
+        plate_condition(vae, drawn_frames(known), frame_count, PROCESSOR)
+
+
+def test_sizes_that_are_no_whole_latents_are_refused(vae):
+    with pytest.raises(BugError, match="20 x 32"):
+        plate_condition(vae, drawn_frames(1, 32, 20), 5, PROCESSOR)
+
+
+def test_a_vae_with_broken_weights_ends_the_render_with_a_sentence():
+    broken = AutoencoderKLWan(base_dim=4, num_res_blocks=1).eval().requires_grad_(False)
+    broken.encoder.conv_in.weight[0] = torch.nan
+    with pytest.raises(UserError, match="The VAE of the bundle gave values that are not numbers"):
+        plate_condition(broken, drawn_frames(1), 5, PROCESSOR)
+
+
+def test_the_vae_computes_in_its_own_number_format(vae):
+    half = copy.deepcopy(vae).bfloat16()
+    plate = drawn_frames(1)
+    condition = plate_condition(half, plate, 5, PROCESSOR)
+    assert condition.dtype == torch.float32
+    assert 0 < (condition - plate_condition(vae, plate, 5, PROCESSOR)).abs().max() < 0.1
+
+
+def test_the_key_of_a_condition_tells_pictures_and_lengths_apart():
+    known = drawn_frames(1)
+    key = plate_key(known, 81, weights="w", precision="float32")
+    assert key == plate_key(known.copy(), 81, weights="w", precision="float32")
+    others = {
+        plate_key(drawn_frames(1, seed=1), 81, weights="w", precision="float32"),
+        plate_key(known.transpose(0, 2, 1, 3), 81, weights="w", precision="float32"),
+        plate_key(known, 77, weights="w", precision="float32"),
+        plate_key(known, 81, weights="v", precision="float32"),
+        plate_key(known, 81, weights="w", precision="bfloat16"),
+    }
+    assert len(others | {key}) == 6
