@@ -24,6 +24,7 @@ from desktop.commands.renders import Renders
 from desktop.commands.scene_edits import SceneEdits
 from desktop.engine_link.engine_link import EngineLink
 from desktop.panels.desk import Desk
+from desktop.state.bundle_shelf import BundleShelf
 from desktop.state.live_draft import LiveDraft
 from desktop.state.media_looks import MediaLooks
 from desktop.state.notices import Notices
@@ -64,6 +65,7 @@ class Application(QObject):
         """Show the window, with a project if one is named, and begin to look for the engine."""
         self.window.show()
         self.desk.link.begin()
+        self.desk.shelf.look()
         if project_path is not None:
             self.window.flows.open_project(project_path)
 
@@ -90,7 +92,8 @@ class Application(QObject):
         live = LiveDraft(session, DraftLoader(self._draft_pool, cache / "draft"))
         sources = StageSources(session, playback, live, pool=self._pool, notices=notices)
         link = EngineLink()
-        queue, choice = RenderQueue(link), RenderChoice(session)
+        queue, shelf = RenderQueue(link), BundleShelf(self._pool, data)
+        choice = RenderChoice(session, shelf)
         self._engine_notices = EngineNotices(link, queue, notices)
         return Desk(
             theme=theme,
@@ -104,6 +107,7 @@ class Application(QObject):
             looks=MediaLooks(session, self._pool),
             link=link,
             queue=queue,
+            shelf=shelf,
             choice=choice,
             notices=notices,
             questions=questions,

@@ -22,7 +22,7 @@ USUAL_AREA_PX = 832 * 480
 USUAL = DiffusionSettings(bundle="")
 CONTEXT_OVERLAP_FRAMES = 16
 NO_BUNDLE = "No model bundle is installed."
-ADD_A_BUNDLE = "Add one: masque models add DIR. Draft quality needs none."
+ADD_A_BUNDLE = "Add one on the command line: masque models add DIR."
 _DRIVEN_WORDS = {
     Capability.CLIP_DRIVEN: ("a clip", "clips"),
     Capability.VOICE_DRIVEN: ("a voice", "voices"),
@@ -92,7 +92,7 @@ def choose_bundle(
     Raises UserError(RENDERER_UNAVAILABLE) that says what is missing, or which bundles there are.
     """
     if not bundles:
-        raise _unavailable(NO_BUNDLE, ADD_A_BUNDLE)
+        raise _unavailable(NO_BUNDLE, f"{ADD_A_BUNDLE} Draft quality needs none.")
     if wanted is not None:
         return _named(scene, wanted, bundles)
     suited = [bundle for bundle in bundles if not what_is_missing(scene, bundle)]
@@ -111,7 +111,7 @@ def choose_bundle(
     )
     raise _unavailable(
         f"No installed model bundle can move {needs}.",
-        "Add one that can: masque models add DIR. Or render with --quality draft.",
+        "Add one that can: masque models add DIR. Or render in draft quality.",
     )
 
 
@@ -206,8 +206,8 @@ def _named(scene: SceneRecord, wanted: str, bundles: Sequence[InstalledBundle]) 
     missing = what_is_missing(scene, found)
     if missing:
         suited = [bundle for bundle in bundles if not what_is_missing(scene, bundle)]
-        other = f"Choose another with --bundle: {_listed(suited)}" if suited else "Add a bundle that can"
-        raise _unavailable(missing, f"{other}, take the drivers away, or render with --quality draft.")
+        other = f"Choose another bundle ({_listed(suited)})" if suited else "Add a bundle that can"
+        raise _unavailable(missing, f"{other}, take the drivers away, or render in draft quality.")
     return found
 
 

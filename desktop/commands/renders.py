@@ -58,18 +58,24 @@ class Renders(QObject):
         queue.link_changed.connect(self._on_link_changed)
 
     def queue_scene(self) -> None:
-        """Queue a take of the chosen scene; the engine is started where it does not run."""
+        """Queue takes of the chosen scene; the engine is started where it does not run."""
         scene = self._session.scene
         if scene is None:
             return
         store = self._session.store
+        planned: list[PlannedTake] = []
         try:
-            planned = plan_take(store, scene.id, self._choice.settings())
+            for settings in self._choice.settings_of_takes():
+                planned.append(plan_take(store, scene.id, settings))
         except (ProjectError, UserError) as error:
             self._notices.failed(error)
-            return
         self._session.refresh()
+        for note in dict.fromkeys(note for take in planned for note in take.notes):
+            self._notices.log(note, Tone.NEWS)
+        for take in planned:
+            self._submit(store, take)
 
+    def _submit(self, store: ProjectStore, planned: PlannedTake) -> None:
         async def work(client: EngineClient) -> None:
             job = await submit_take(client, planned)
             self._notices.log(self.tr("Queued %s, take %d.") % (job.scene_name, job.take_number), Tone.NEWS)

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+from desktop.authoring.prompts import prompt_text
 from desktop.commands.edit_history import EditHistory
 from desktop.commands.wording import worded
 from desktop.state.project_session import ProjectSession
@@ -42,6 +43,24 @@ class SceneEdits:
             self._history.perform(
                 worded("Change scene length"),
                 lambda change: change.update_scene(scene.id, length_frames=length_frames),
+            )
+
+    def set_prompt(self, text: str) -> None:
+        """Say what diffusion quality should show of the chosen scene."""
+        scene = self._session.scene
+        if scene is not None and scene.prompt != text.strip():
+            self._history.perform(
+                worded("Change prompt"),
+                lambda change: change.update_scene(scene.id, prompt=prompt_text(text)),
+            )
+
+    def set_negative_prompt(self, text: str) -> None:
+        """Say what diffusion quality should not show of the chosen scene."""
+        scene = self._session.scene
+        if scene is not None and scene.negative_prompt != text.strip():
+            self._history.perform(
+                worded("Change negative prompt"),
+                lambda change: change.update_scene(scene.id, negative_prompt=prompt_text(text)),
             )
 
     def set_frame_rate(self, rate: Fraction) -> None:

@@ -4,7 +4,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelInd
 
 from desktop.models.roles import Role
 from desktop.models.tones import TONE_OF_JOB, StatusTone
-from desktop.models.words import duration_words
+from desktop.models.words import duration_words, quality_word
 from desktop.state.render_queue import RenderQueue
 from engine.protocol.jobs import JobState, JobView
 
@@ -69,7 +69,7 @@ class JobTableModel(QAbstractTableModel):
         if column == JOB:
             return self.tr("take %d · seed %d") % (job.take_number, job.seed)
         if column == RENDERER:
-            return job.renderer.capitalize()
+            return quality_word(job.renderer)
         if column == PROGRESS:
             return f"{round(share_done(job) * 100)} %"
         return self._time_text(job) if column == TIME else self._state_text(job)

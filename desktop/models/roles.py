@@ -14,3 +14,4 @@ class Role(IntEnum):
     PICTURE = Qt.ItemDataRole.UserRole + 4
     SHARE = Qt.ItemDataRole.UserRole + 5
     FIRST_WORDS = Qt.ItemDataRole.UserRole + 6
+    THIRD_LINE = Qt.ItemDataRole.UserRole + 7

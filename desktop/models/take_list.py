@@ -2,7 +2,9 @@
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt
 
+from desktop.authoring.take_origin import TakeOrigin, take_origin
 from desktop.models.roles import Role
+from desktop.models.take_words import made_by_words, making_words
 from desktop.models.tones import TONE_OF_TAKE, StatusTone
 from desktop.state.project_session import ProjectSession
 from desktop.state.render_queue import RenderQueue
@@ -20,6 +22,7 @@ class TakeListModel(QAbstractListModel):
         self._session = session
         self._queue = queue
         self._takes: tuple[TakeRecord, ...] = ()
+        self._origins: dict[str, TakeOrigin] = {}
         for signal in (
             session.project_opened,
             session.project_closed,
@@ -45,6 +48,7 @@ class TakeListModel(QAbstractListModel):
             Qt.ItemDataRole.DisplayRole: self._line(take),
             Qt.ItemDataRole.AccessibleTextRole: self._line(take),
             Qt.ItemDataRole.ToolTipRole: take.error or take.notes or None,
+            Role.THIRD_LINE: making_words(self._origins[take.id]),
         }
         return values.get(role)
 
@@ -62,7 +66,8 @@ class TakeListModel(QAbstractListModel):
 
     def _line(self, take: TakeRecord) -> str:
         when = take.created_at.astimezone().strftime("%d %b %H:%M")
-        return " · ".join([self._word(take), take.renderer, self.tr("seed %d") % take.seed, when])
+        made = made_by_words(self._origins[take.id])
+        return " · ".join([self._word(take), made, self.tr("seed %d") % take.seed, when])
 
     def _word(self, take: TakeRecord) -> str:
         if self._is_running(take):
@@ -78,6 +83,7 @@ class TakeListModel(QAbstractListModel):
     def _on_takes_changed(self) -> None:
         self.beginResetModel()
         self._takes = self._session.scene_takes()
+        self._origins = {take.id: take_origin(take) for take in self._takes}
         self.endResetModel()
 
     def _on_jobs_changed(self) -> None:

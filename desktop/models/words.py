@@ -1,6 +1,8 @@
-"""How lengths of time are said to people."""
+"""How lengths of time, qualities and names are said to people."""
 
 from PySide6.QtCore import QCoreApplication
+
+LONGEST_NAME = 22
 
 
 def duration_words(seconds: float) -> str:
@@ -13,5 +15,15 @@ def duration_words(seconds: float) -> str:
     return _tr("%d h %d min") % divmod(minutes, 60)
 
 
+def quality_word(renderer: str) -> str:
+    """Return a way to render as a quality."""
+    return {"draft": _tr("Draft"), "diffusion": _tr("Diffusion")}.get(renderer, renderer.capitalize())
+
+
+def shortened(name: str) -> str:
+    """Return a name that fits on a button."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
 def _tr(text: str) -> str:
-    return QCoreApplication.translate("durations", text)
+    return QCoreApplication.translate("words", text)

@@ -11,6 +11,7 @@ from desktop.commands.marker_edits import MarkerEdits
 from desktop.commands.renders import Renders
 from desktop.commands.scene_edits import SceneEdits
 from desktop.engine_link.engine_link import EngineLink
+from desktop.state.bundle_shelf import BundleShelf
 from desktop.state.live_draft import LiveDraft
 from desktop.state.media_looks import MediaLooks
 from desktop.state.notices import Notices
@@ -41,6 +42,7 @@ class Desk:
     looks: MediaLooks
     link: EngineLink
     queue: RenderQueue
+    shelf: BundleShelf
     choice: RenderChoice
     notices: Notices
     questions: Questions

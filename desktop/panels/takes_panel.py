@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.authoring.takes import take_directory
+from desktop.models.roles import Role
 from desktop.models.take_list import TakeListModel
 from desktop.panels.desk import Desk
 from desktop.panels.row_painting import TakeDelegate
@@ -43,6 +44,7 @@ class TakesPanel(QWidget):
         self.notes.setAccessibleName(self.tr("Note on the take"))
         self.notes.installEventFilter(self)
         self._trouble = ElidedLabel(TextTone.QUIET)
+        self.making = ElidedLabel(TextTone.SECONDARY)
         self.show_button = QPushButton(self.tr("Show on stage"))
         self.folder_button = QPushButton(self.tr("Open folder"))
         self._details = self._details_page()
@@ -95,6 +97,7 @@ class TakesPanel(QWidget):
         buttons.addWidget(self.folder_button)
         column.addLayout(buttons)
         column.addWidget(self.notes)
+        column.addWidget(self.making)
         column.addWidget(self._trouble)
         column.addStretch(1)
         return page
@@ -130,6 +133,7 @@ class TakesPanel(QWidget):
         if not self.notes.hasFocus() or take is None:
             self.notes.setText(take.notes if take else "")
         self._trouble.set_text((take.error or "") if take else "")
+        self.making.set_text(self.view.currentIndex().data(Role.THIRD_LINE) or "" if take else "")
 
     def keep_note_of_shown(self) -> None:
         """Keep an unfinished note before another take is shown."""

@@ -1,42 +1,95 @@
-"""What the next render will be, and how long it should take, in words."""
+"""What the next render will be, and how long it should take."""
 
-import json
 import secrets
-from statistics import median
 
 from PySide6.QtCore import QObject, Signal
 
-from desktop.authoring.render_requests import LARGEST_SEED, RenderSettings
+from desktop.authoring.diffusion_settings import USUAL, DiffusionChoice, choose_bundle, what_is_missing
+from desktop.authoring.render_requests import LARGEST_SEED, RenderSettings, settings_of_takes, usual_size
+from desktop.state.bundle_shelf import BundleShelf
 from desktop.state.project_session import ProjectSession
+from desktop.state.render_pace import diffusion_seconds, draft_seconds
+from engine.bundles.installed_bundle import InstalledBundle
+from engine.protocol.errors import UserError
 from engine.protocol.render_request import RendererName
-from projects_db.records import TakeStatus
-
-FIRST_GUESS_S_PER_FRAME = 1 / 20
-START_UP_S = 2.0
 
 
 class RenderChoice(QObject):
-    """Settings for the next take. `seed` None draws a new one for every take."""
+    """Settings for the next takes. `seed` None draws a new one for every take."""
 
     choice_changed = Signal()
 
-    def __init__(self, session: ProjectSession) -> None:
+    def __init__(self, session: ProjectSession, shelf: BundleShelf) -> None:
         super().__init__()
         self._session = session
+        self._shelf = shelf
+        self._renderer = RendererName.DRAFT
+        self._bundle: str | None = None
+        self._steps = USUAL.steps
         self._seed: int | None = 0
-        self._size: tuple[int, int] | None = None
+        self._take_count = 1
+        self._sizes: dict[RendererName, tuple[int, int] | None] = {}
         for signal in (
             session.scene_chosen,
             session.scene_changed,
             session.takes_changed,
             session.project_opened,
+            shelf.bundles_changed,
         ):
             signal.connect(self.choice_changed)
 
     @property
     def renderer(self) -> RendererName:
-        """The way to render."""
-        return RendererName.DRAFT
+        """The way to render: the quality, for a person."""
+        return self._renderer
+
+    def set_renderer(self, renderer: RendererName) -> None:
+        """Choose the quality."""
+        if renderer is not self._renderer:
+            self._renderer = renderer
+            self.choice_changed.emit()
+
+    @property
+    def bundle(self) -> InstalledBundle | None:
+        """The bundle of the next diffusion render.
+
+        The chosen one; else the first that can render the scene, those with real weights before those
+        without; None where there is none.
+        """
+        chosen = next((bundle for bundle in self._shelf.bundles if bundle.name == self._bundle), None)
+        scene = self._session.scene
+        if chosen is not None or scene is None:
+            return chosen
+        suited = [bundle for bundle in self._shelf.bundles if not what_is_missing(scene, bundle)]
+        return min(suited, key=lambda bundle: bundle.random_weights, default=None)
+
+    def set_bundle(self, name: str | None) -> None:
+        """Choose a bundle by name; None leaves it to what the scene needs."""
+        if name != self._bundle:
+            self._bundle = name
+            self.choice_changed.emit()
+
+    @property
+    def steps(self) -> int:
+        """Denoising steps of a diffusion render."""
+        return self._steps
+
+    def set_steps(self, steps: int) -> None:
+        """Choose the steps."""
+        if steps != self._steps:
+            self._steps = steps
+            self.choice_changed.emit()
+
+    @property
+    def take_count(self) -> int:
+        """How many takes are queued at once, one seed after the other."""
+        return self._take_count
+
+    def set_take_count(self, count: int) -> None:
+        """Choose how many takes."""
+        if count != self._take_count:
+            self._take_count = count
+            self.choice_changed.emit()
 
     @property
     def seed(self) -> int | None:
@@ -51,31 +104,64 @@ class RenderChoice(QObject):
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """Pixels of the result; None: the plate's, at most 1280 a side."""
-        return self._size
+        """Pixels of the result in this quality; None: what is usual for the plate."""
+        return self._sizes.get(self._renderer)
 
     def set_size(self, size: tuple[int, int] | None) -> None:
-        """Choose the size."""
-        if size != self._size:
-            self._size = size
+        """Choose the size; each quality has its own."""
+        if size != self.size:
+            self._sizes[self._renderer] = size
             self.choice_changed.emit()
 
-    def settings(self) -> RenderSettings:
-        """Return the settings of one take."""
-        seed = self._seed if self._seed is not None else secrets.randbelow(LARGEST_SEED)
-        return RenderSettings(quality=self.renderer.value, seed=seed, size=self._size)
+    def usual_size(self) -> tuple[int, int] | None:
+        """Return the size of a render when nobody chooses one; None without a scene."""
+        scene = self._session.scene
+        if scene is None:
+            return None
+        return usual_size(self._renderer, scene.plate.probe.width or 1, scene.plate.probe.height or 1)
+
+    def trouble(self) -> str:
+        """Return why the scene cannot be rendered in diffusion quality, in sentences; empty if it can."""
+        if self._shelf.trouble is not None:
+            return self._shelf.trouble.sentence()
+        scene = self._session.scene
+        if scene is None:
+            return ""
+        bundle = self.bundle
+        if bundle is not None:
+            return what_is_missing(scene, bundle)
+        try:
+            choose_bundle(scene, None, self._shelf.bundles)
+        except UserError as error:
+            return str(error)
+        return ""
+
+    def settings_of_takes(self) -> tuple[RenderSettings, ...]:
+        """Return the settings of each take. Raises UserError for seeds out of range."""
+        seed = secrets.randbelow(LARGEST_SEED - self._take_count) if self._seed is None else self._seed
+        return settings_of_takes(
+            RenderSettings(
+                quality=self._renderer.value, seed=seed, size=self.size, diffusion=self._diffusion()
+            ),
+            self._take_count,
+        )
 
     def estimate_s(self) -> float | None:
-        """Return about how long a render of the scene takes, judged by takes there are; None without."""
-        if self._session.scene is None:
+        """Return about how long the takes last together, judged by takes there are; None if nobody knows."""
+        size = self.size or self.usual_size()
+        if size is None:
             return None
-        return START_UP_S + self._session.length_frames * self._seconds_per_frame()
+        takes, frames = self._session.takes, self._session.length_frames
+        if self._renderer is RendererName.DRAFT:
+            return self._take_count * draft_seconds(takes, frames)
+        bundle = self.bundle
+        if bundle is None:
+            return None
+        one = diffusion_seconds(takes, frames, bundle=bundle.name, size=size, steps=self._steps)
+        return None if one is None else self._take_count * one
 
-    def _seconds_per_frame(self) -> float:
-        done = [take for take in self._session.takes if take.status is TakeStatus.DONE and take.result]
-        known = []
-        for take in done[-8:]:
-            result = json.loads(take.result or "{}")
-            if result.get("render_seconds") and result.get("frame_count"):
-                known.append(result["render_seconds"] / result["frame_count"])
-        return median(known) if known else FIRST_GUESS_S_PER_FRAME
+    def _diffusion(self) -> DiffusionChoice:
+        if self._renderer is RendererName.DRAFT:
+            return DiffusionChoice()
+        bundle = self.bundle
+        return DiffusionChoice(bundle=bundle.name if bundle else self._bundle, steps=self._steps)

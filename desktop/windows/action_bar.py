@@ -4,15 +4,16 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenuBar, QPushButton, QWidget
 
-from desktop.models.words import duration_words
+from desktop.models.words import duration_words, quality_word, shortened
 from desktop.panels.desk import Desk
 from desktop.widgets.labels import TextTone, label
+from engine.protocol.render_request import RendererName
 
 BAR_PX = 31
 
 
 class ActionBar(QWidget):
-    """Holds the menu bar it is given; the name is centred on the window as long as there is room."""
+    """Holds the menu bar it is given; the name is centred on the window, and away where there is no room."""
 
     render_wanted = Signal()
     plan_wanted = Signal()
@@ -29,6 +30,7 @@ class ActionBar(QWidget):
         self._name = QLabel(self)
         self._name.setProperty("tone", TextTone.QUIET.value)
         self._name.setTextFormat(Qt.TextFormat.PlainText)
+        self._row = QHBoxLayout(self)
         self.renderer_button = QPushButton()
         self.renderer_button.setAccessibleName(self.tr("Renderer"))
         self.plan_button = QPushButton()
@@ -46,14 +48,12 @@ class ActionBar(QWidget):
 
     def refresh(self) -> None:
         """Show what is open and what the next render would be."""
-        session, choice = self._desk.session, self._desk.choice
+        session = self._desk.session
         self._name.setText(session.store.path.name if session.is_open else "")
         scene = session.scene
-        self.renderer_button.setText(self.tr("Draft") + " ▾")
-        seconds = choice.estimate_s()
-        self.plan_button.setVisible(seconds is not None)
-        if seconds is not None:
-            self.plan_button.setText(self.tr("Draft · about %s") % duration_words(seconds))
+        self.renderer_button.setText(f"{self._quality_words()} ▾")
+        self.plan_button.setVisible(scene is not None)
+        self.plan_button.setText(self._plan_words())
         can_render = scene is not None and bool(scene.characters)
         self.render_button.setEnabled(can_render)
         self.render_button.setToolTip(
@@ -63,8 +63,25 @@ class ActionBar(QWidget):
         )
         self._place_name()
 
+    def _quality_words(self) -> str:
+        choice = self._desk.choice
+        quality = quality_word(choice.renderer.value)
+        if choice.renderer is not RendererName.DIFFUSION:
+            return quality
+        return f"{quality} · {shortened(choice.bundle.name) if choice.bundle else self.tr('no bundle')}"
+
+    def _plan_words(self) -> str:
+        choice = self._desk.choice
+        seconds = choice.estimate_s()
+        time = self.tr("time not known yet") if seconds is None else self._about(seconds)
+        takes = [self.tr("%d takes") % choice.take_count] if choice.take_count > 1 else []
+        return self.tr("Plan: %s") % " · ".join([*takes, time])
+
+    def _about(self, seconds: float) -> str:
+        return self.tr("about %s") % duration_words(seconds)
+
     def _lay_out(self) -> None:
-        row = QHBoxLayout(self)
+        row = self._row
         row.setContentsMargins(12, 2, 12, 3)
         row.setSpacing(0)
         row.addWidget(self._brand)
@@ -87,7 +104,13 @@ class ActionBar(QWidget):
             signal.connect(self.refresh)
 
     def _place_name(self) -> None:
+        """Put the name in the middle, or as near to it as menus and buttons leave room."""
+        self._row.activate()
         self._name.adjustSize()
-        left = max((self.width() - self._name.width()) // 2, self._menus.geometry().right() + 12)
-        right = self.renderer_button.geometry().left() - 12
-        self._name.setGeometry(left, 0, max(0, min(self._name.width(), right - left)), self.height() - 1)
+        width = self._name.width()
+        first = self._menus.geometry().right() + 12
+        last = self.renderer_button.geometry().left() - 12 - width
+        self._name.setVisible(first <= last)
+        self._name.setGeometry(
+            max(first, min((self.width() - width) // 2, last)), 0, width, self.height() - 1
+        )

@@ -1,0 +1,45 @@
+"""How the making of a take is said to people."""
+
+from PySide6.QtCore import QCoreApplication
+
+from desktop.authoring.take_origin import TakeOrigin
+from desktop.models.words import quality_word, shortened
+from engine.protocol.diffusion_settings import GuidanceSettings
+
+
+def made_by_words(origin: TakeOrigin) -> str:
+    """Return what made a take: `Draft`, or `Diffusion · fantasy-14b · 30 steps`."""
+    words = [quality_word(origin.renderer)]
+    if origin.settings is not None:
+        words += [shortened(origin.settings.bundle), _tr("%d steps") % origin.settings.steps]
+    if origin.is_noise:
+        words.append(_tr("random weights: noise"))
+    return " · ".join(words)
+
+
+def making_words(origin: TakeOrigin) -> str:
+    """Return how a diffusion take was guided and computed, on one line; empty for a draft."""
+    if origin.settings is None:
+        return ""
+    words = [_guidance_words(origin.settings.guidance)]
+    if origin.record is not None:
+        record = origin.record
+        words += [
+            _tr("%d forwards a step") % record.forwards_per_step,
+            f"{record.device}, {record.precision.value}",
+        ]
+    return " · ".join(words)
+
+
+def _guidance_words(guidance: GuidanceSettings) -> str:
+    scales = (
+        (_tr("text %g"), guidance.text_scale),
+        (_tr("clips and voices %g"), guidance.adapter_scale),
+        (_tr("voices %g"), guidance.voice_scale),
+    )
+    given = [word % scale for word, scale in scales if scale is not None]
+    return _tr("Guidance: %s") % (", ".join(given) or _tr("as published"))
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("take_words", text)
