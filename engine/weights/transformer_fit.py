@@ -1,0 +1,62 @@
+"""Whether a transformer is the kind the adapters were made for, and whether an adapter fits it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from engine.networks.adapters import ExpressionAdapter, VoiceAdapter
+from engine.protocol.errors import ErrorCode, UserError
+from engine.weights.weight_errors import GET_FITTING
+
+
+def check_image_to_video(config: Mapping[str, object], path: Path) -> None:
+    """Check that a transformer animates a picture the way the adapters were trained with.
+
+    Raises UserError (BAD_INPUT) that says which other kind of Wan transformer `path` holds.
+    """
+    channels_in, channels_out = config["in_channels"], config["out_channels"]
+    sees_pictures = config["image_dim"] is not None and config["added_kv_proj_dim"] is not None
+    if config["pos_embed_seq_len"] is not None:
+        kind = "a first-and-last-frame model: it wants two pictures"
+    elif not sees_pictures and channels_in == channels_out:
+        kind = "a text-to-video model: it takes no picture"
+    elif not sees_pictures:
+        kind = "a model that does not look at the picture itself, as Wan2.1's image-to-video model does"
+    elif channels_in != _condition_channels(channels_out):
+        kind = f"another variant, with {channels_in} channels where image-to-video has 36"
+    else:
+        return
+    raise UserError(
+        f"The transformer in {path.name} is {kind}.",
+        next_step="Use Wan2.1-I2V-14B, the image-to-video model the adapters were made for.",
+        code=ErrorCode.BAD_INPUT,
+        details={"path": str(path)},
+    )
+
+
+def check_adapter_fits(
+    transformer_config: Mapping[str, object], adapter: ExpressionAdapter | VoiceAdapter
+) -> None:
+    """Check that an adapter was made for a transformer of this width and number of blocks.
+
+    Raises UserError (BAD_INPUT) with the sizes of both.
+    """
+    heads, head_width = transformer_config["num_attention_heads"], transformer_config["attention_head_dim"]
+    assert isinstance(heads, int)
+    assert isinstance(head_width, int)
+    width, blocks = heads * head_width, transformer_config["num_layers"]
+    projections = adapter.projections
+    if (projections.model_width, len(projections.keys)) == (width, blocks):
+        return
+    name = "expression" if isinstance(adapter, ExpressionAdapter) else "voice"
+    needs = f"width {projections.model_width} and {len(projections.keys)} blocks"
+    raise UserError(
+        f"The {name} adapter needs a transformer of {needs}; this one has width {width} and {blocks} blocks.",
+        next_step=GET_FITTING,
+        code=ErrorCode.BAD_INPUT,
+    )
+
+
+def _condition_channels(latent_channels: object) -> int:
+    """Latents, the plate's latents, and four channels that say which frames are given."""
+    assert isinstance(latent_channels, int)
+    return 2 * latent_channels + 4
