@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast, get_args
 
 import msgspec
 
+from engine.protocol.diffusion_settings import DiffusionRecord
 from engine.protocol.errors import ErrorCode, ErrorReport, UserError
 from engine.protocol.jobs import RenderResult
 from engine.protocol.messages import (
@@ -152,6 +153,16 @@ def encode_result(result: RenderResult) -> str:
 def decode_result(text: str | bytes) -> RenderResult:
     """Return the render result in JSON text."""
     return _decode(RenderResult, text)
+
+
+def encode_diffusion_record(record: DiffusionRecord) -> str:
+    """Return what a take remembers of the transformer as JSON text."""
+    return _encode(record).decode()
+
+
+def decode_diffusion_record(text: str | bytes) -> DiffusionRecord:
+    """Return what `encode_diffusion_record` wrote."""
+    return _decode(DiffusionRecord, text)
 
 
 def encode_error(error: ErrorReport) -> str:

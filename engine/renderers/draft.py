@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 
 from engine.draft.draft_shot import DraftShot
-from engine.media.sound_mix import request_sound
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.jobs import RenderResult
 from engine.protocol.render_request import RenderRequest
@@ -16,9 +15,7 @@ from engine.renderers.pictures_ahead import pictures_ahead
 from engine.renderers.preview import preview_jpeg
 from engine.renderers.render_notes import RenderNotes
 from engine.renderers.renderer import RenderReport, RenderStoppedError
-from engine.renderers.take_files import claim_take_files, finished_take
-from engine.renderers.take_writer import TakeWriter
-from engine.renderers.work_directory import delete_outputs
+from engine.renderers.take_rendering import render_take
 
 
 class DraftRenderer:
@@ -28,27 +25,12 @@ class DraftRenderer:
         self._cache = cache
 
     def render(self, request: RenderRequest, work: Path, report: RenderReport) -> RenderResult:
-        """Render what is missing and write the take's files, `take.json` last.
+        """Render what is missing and write the take's files, as `render_take` says."""
 
-        Raises RenderStoppedError when told to stop, UserError for what the user can mend. After an error the
-        finished frames are kept for another try, the files begun in the output directory are not.
-        """
-        frames = FinishedFrames(work, owner=fingerprint(request), frame_rate=request.frame_rate)
-        report.progress("Preparing", frames.count, None)
-        files = claim_take_files(request, work)
-        known = finished_take(files, request)
-        if known is not None:
-            files.reservation.unlink(missing_ok=True)  # a kill between the summary and this leaves it
-            return known
-        notes = RenderNotes(work)
-        try:
-            sound = request_sound(request)  # before the pictures: unreadable sound is told at once
-            if frames.count < request.frame_count:
-                self._render_missing(request, frames, notes, report)
-            return TakeWriter(request, files, sound, report).write(frames.paths, notes)
-        except (UserError, MemoryError, OSError):
-            delete_outputs(work)
-            raise
+        def render_missing(frames: FinishedFrames, notes: RenderNotes) -> None:
+            self._render_missing(request, frames, notes, report)
+
+        return render_take(request, work, report, owner=fingerprint(request), render_missing=render_missing)
 
     def _render_missing(
         self, request: RenderRequest, frames: FinishedFrames, notes: RenderNotes, report: RenderReport

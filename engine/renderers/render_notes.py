@@ -1,9 +1,13 @@
-"""What has to be remembered of a render from one attempt to the next: its warnings and how long it took."""
+"""What has to be remembered of a render from one attempt to the next: warnings, time, how it was made."""
 
 import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+from engine.protocol.codec import decode_diffusion_record, encode_diffusion_record
+from engine.protocol.diffusion_settings import DiffusionRecord
+from engine.protocol.errors import UserError
 
 NOTES_NAME = "notes.json"
 
@@ -16,15 +20,23 @@ class RenderNotes:
         self._since = time.monotonic()
         self.seconds = 0.0
         self.warnings: tuple[str, ...] = ()
+        self.diffusion: DiffusionRecord | None = None
         try:
             kept = json.loads(self._path.read_text(encoding="utf-8"))
             self.seconds, self.warnings = float(kept["seconds"]), tuple(kept["warnings"])
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            if kept.get("diffusion"):
+                self.diffusion = decode_diffusion_record(kept["diffusion"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError, UserError):
             self._write()
 
     def keep_warnings(self, warnings: Sequence[str]) -> None:
         """Keep what the render's preparation had to say."""
         self.warnings = tuple(warnings)
+        self._write()
+
+    def keep_record(self, record: DiffusionRecord) -> None:
+        """Keep how the transformer makes this take; the latest record counts."""
+        self.diffusion = record
         self._write()
 
     def add_time(self) -> None:
@@ -36,7 +48,7 @@ class RenderNotes:
 
     def _write(self) -> None:
         temporary = self._path.with_name(f"{NOTES_NAME}.part")
-        temporary.write_text(
-            json.dumps({"seconds": self.seconds, "warnings": self.warnings}), encoding="utf-8"
-        )
+        record = None if self.diffusion is None else encode_diffusion_record(self.diffusion)
+        kept = {"seconds": self.seconds, "warnings": self.warnings, "diffusion": record}
+        temporary.write_text(json.dumps(kept), encoding="utf-8")
         temporary.replace(self._path)

@@ -120,6 +120,7 @@ class TakeWriter:
             warnings=(*notes.warnings, *self._sound.warnings),
             render_seconds=round(notes.seconds, 3),
             masque_version=masque_version(),
+            diffusion=notes.diffusion,
         )
 
     def _tell(self, phase: str, seconds_left: float | None = None) -> None:

@@ -17,6 +17,7 @@ from engine.media.video_reader import VideoReader
 from engine.media.wav import write_wav
 from engine.protocol.clips import VoiceInput
 from engine.protocol.codec import decode_result
+from engine.protocol.diffusion_settings import DiffusionSettings
 from engine.protocol.errors import ErrorCode
 from engine.protocol.jobs import FileRole, JobState
 from engine.protocol.messages import (
@@ -216,7 +217,10 @@ async def test_what_the_user_can_mend_is_told_and_the_next_job_runs(
     bad = [
         (replace(scene(), plate=gone), ErrorCode.FILE_MISSING),
         (replace(scene(), plate=broken), None),
-        (replace(scene(), renderer=RendererName.DIFFUSION), ErrorCode.RENDERER_UNAVAILABLE),
+        (
+            replace(scene(), renderer=RendererName.DIFFUSION, diffusion=DiffusionSettings(bundle="none")),
+            ErrorCode.RENDERER_UNAVAILABLE,
+        ),
     ]
     async with connected() as client:
         jobs = [await client.send(SubmitJob(request=request)) for request, _ in bad]
