@@ -38,17 +38,17 @@ def decoded_at_once(vae, latents):
 @pytest.mark.parametrize("latent_frames", [1, 2, 5, 21])
 def test_chunks_equal_decoding_at_once(exact_vae, latent_frames):
     latents = drawn_latents(latent_frames)
-    expected_CTHW = decoded_at_once(exact_vae, latents)
-    decoded_CTHW = torch.cat(list(decoded_chunks(exact_vae, latents, PROCESSOR)), dim=1)
-    assert expected_CTHW.std() > 0.1
-    assert decoded_CTHW.shape == (3, 4 * latent_frames - 3, 16, 24)
-    assert (decoded_CTHW - expected_CTHW).abs().max() <= 1e-6
+    expected = decoded_at_once(exact_vae, latents)
+    decoded = torch.cat(list(decoded_chunks(exact_vae, latents, PROCESSOR)), dim=1)
+    assert expected.std() > 0.1
+    assert decoded.shape == (3, 4 * latent_frames - 3, 16, 24)
+    assert (decoded - expected).abs().max() <= 1e-6
 
 
 def test_in_single_precision_chunks_differ_by_rounding_alone(vae):
     latents = drawn_latents(5)
-    decoded_CTHW = torch.cat(list(decoded_chunks(vae, latents, PROCESSOR)), dim=1)
-    assert (decoded_CTHW - decoded_at_once(vae, latents)).abs().max() <= 1e-5
+    decoded = torch.cat(list(decoded_chunks(vae, latents, PROCESSOR)), dim=1)
+    assert (decoded - decoded_at_once(vae, latents)).abs().max() <= 1e-5
 
 
 def test_pictures_are_blue_first_and_rounded_to_the_nearest_level(vae):

@@ -31,9 +31,9 @@ def drawn_picture(height, width):
     return np.random.default_rng(1).integers(0, 256, (height, width, 3), np.uint8)
 
 
-def published_input(picture_BGR):
+def published_input(picture):
     """Scaled to -1..1, resized bicubically to the square, normalised from 0..1."""
-    image = torch.from_numpy(picture_BGR[:, :, ::-1].copy()).float() * (2 / 255) - 1
+    image = torch.from_numpy(picture[:, :, ::-1].copy()).float() * (2 / 255) - 1
     image = image.permute(2, 0, 1)[None]
     image = functional.interpolate(image, size=(224, 224), mode="bicubic", align_corners=False)
     shape = (1, 3, 1, 1)

@@ -30,7 +30,7 @@ def drawn_frames(count, height=16, width=24, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (count, height, width, 3), np.uint8)
 
 
-def signed_1CTHW(frames):
+def signed_video(frames):
     return torch.from_numpy(frames[..., ::-1].copy()).permute(3, 0, 1, 2)[None].float() * (2 / 255) - 1
 
 
@@ -46,9 +46,9 @@ def published_mask(known_count, frame_count, rows, columns):
 def test_the_condition_of_a_plate_equals_diffusers_own(vae, pipeline, frame_count):
     plate = drawn_frames(1)
     condition = plate_condition(vae, plate, frame_count, PROCESSOR)
-    image_1CHW = signed_1CTHW(plate)[:, :, 0]
+    image = signed_video(plate)[:, :, 0]
     expected = pipeline.prepare_latents(
-        image_1CHW, 1, 16, 16, 24, frame_count, dtype=torch.float32, device=PROCESSOR
+        image, 1, 16, 16, 24, frame_count, dtype=torch.float32, device=PROCESSOR
     )[1][0]
     assert condition.shape == (20, (frame_count - 1) // 4 + 1, 2, 3)
     assert condition.dtype == torch.float32
@@ -59,7 +59,7 @@ def test_the_condition_of_a_plate_equals_diffusers_own(vae, pipeline, frame_coun
 def test_known_frames_of_an_earlier_segment_are_marked_and_encoded(vae):
     known = drawn_frames(9)
     condition = plate_condition(vae, known, 25, PROCESSOR)
-    video = torch.cat([signed_1CTHW(known), torch.zeros(1, 3, 16, 16, 24)], dim=2)
+    video = torch.cat([signed_video(known), torch.zeros(1, 3, 16, 16, 24)], dim=2)
     mode = vae.encode(video).latent_dist.mode()[0]
     mean = torch.tensor(vae.config.latents_mean).view(-1, 1, 1, 1)
     deviation = torch.tensor(vae.config.latents_std).view(-1, 1, 1, 1)
@@ -80,7 +80,7 @@ def test_grey_frames_of_a_long_segment_are_encoded_until_the_result_repeats(vae)
     handle = vae.encoder.register_forward_pre_hook(lambda _, inputs: chunks.append(inputs[0].shape[2]))
     condition = plate_condition(vae, plate, frame_count, PROCESSOR)
     handle.remove()
-    video = torch.cat([signed_1CTHW(plate), torch.zeros(1, 3, frame_count - 1, 8, 8)], dim=2)
+    video = torch.cat([signed_video(plate), torch.zeros(1, 3, frame_count - 1, 8, 8)], dim=2)
     mode = vae.encode(video).latent_dist.mode()[0]
     mean = torch.tensor(vae.config.latents_mean).view(-1, 1, 1, 1)
     deviation = torch.tensor(vae.config.latents_std).view(-1, 1, 1, 1)
