@@ -64,7 +64,7 @@ outline: 0; }
 QListView:focus, QTableView:focus { border: 1px solid $faint; }
 QHeaderView::section { background: $panel; color: $secondary; border: none; border-bottom: 1px solid $line;
 padding: 3px 8px; }
-QAbstractSpinBox QLineEdit { background: transparent; border: none; padding: 0 5px; }
+QAbstractSpinBox QLineEdit { background: transparent; border: none; padding: 0 2px; }
 QWidget#plan_popup { background: $panel; border: 1px solid $line; }
 QWidget#stage_note { background: $panel; border: 1px solid $line; border-radius: 5px; }
 QProgressBar { background: $line; border: none; border-radius: 2px; }

@@ -17,6 +17,7 @@ from engine.protocol.render_request import RendererName
 
 LONG_SIDES = {RendererName.DRAFT: (1280, 1920, 960, 640), RendererName.DIFFUSION: (1280, 960, 640, 512)}
 WORDS_PX = 300
+TEXT_MARGIN_PX = 6
 
 
 class PlanPopup(QWidget):
@@ -217,6 +218,7 @@ class PlanPopup(QWidget):
 def _spin_box(lowest: int, highest: int, name: str) -> QSpinBox:
     made = QSpinBox()
     made.setRange(lowest, highest)
+    made.lineEdit().setTextMargins(TEXT_MARGIN_PX, 0, TEXT_MARGIN_PX, 0)
     made.setAccessibleName(name)
     return made
 

@@ -1,5 +1,6 @@
 """Messages come out as they went in, and rubbish becomes one sentence."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +11,14 @@ from hypothesis import strategies as st
 from engine.protocol import codec
 from engine.protocol.clips import DrivingInput, LoopMode, VoiceInput
 from engine.protocol.curves import Channel, Curve, CurveKey, Handle, Interpolation
+from engine.protocol.diffusion_settings import (
+    DiffusionRecord,
+    DiffusionSettings,
+    GuidanceSettings,
+    LongShotMode,
+    Precision,
+    Solver,
+)
 from engine.protocol.errors import ErrorCode, ErrorReport, UserError
 from engine.protocol.jobs import (
     AfterCrash,
@@ -57,6 +66,7 @@ from engine.protocol.messages import (
 from engine.protocol.regions import FaceRegion, RegionBox, RegionKey, RegionShape
 from engine.protocol.render_request import CharacterInput, PlateInput, RendererName, RenderRequest
 
+DATA = Path(__file__).resolve().parents[2] / "data" / "stored"
 REGION = FaceRegion(
     shape=RegionShape.ELLIPSE,
     feather=0.2,
@@ -121,6 +131,25 @@ REQUEST = RenderRequest(
     output_directory=Path("/films/renders/1"),
     file_stem="Scene 1 take 2",
 )
+SETTINGS = DiffusionSettings(
+    bundle="fantasy-14b",
+    steps=12,
+    flow_shift=3.5,
+    solver=Solver.UNIPC,
+    guidance=GuidanceSettings(text_scale=1.0, voice_scale=4.5, start_percent=10.0, end_percent=90.0),
+    long_shot=LongShotMode.CONTEXT_WINDOWS,
+    segment_frames=49,
+    overlap_frames=16,
+    precision=Precision.BFLOAT16,
+    model_frame_rate=Fraction(24000, 1001),
+)
+DIFFUSION_REQUEST = replace(
+    REQUEST,
+    renderer=RendererName.DIFFUSION,
+    prompt="Two friends “talk” — 安娜",
+    negative_prompt="blur",
+    diffusion=SETTINGS,
+)
 RESULT = RenderResult(
     request_id="r",
     take_id="t",
@@ -134,6 +163,26 @@ RESULT = RenderResult(
     files=(ResultFile(role=FileRole.STEM, name="a.wav", size_bytes=10, label="Anna"),),
     warnings=("The face is lost from 1 s to 2 s.",),
     render_seconds=1.5,
+)
+DIFFUSION_RESULT = replace(
+    RESULT,
+    renderer="diffusion",
+    diffusion=DiffusionRecord(
+        settings=SETTINGS,
+        weights={"transformer": "a" * 64, "vae": "b" * 64},
+        branches=("adapters 4", "text -3"),
+        forwards_per_step=2,
+        forwards=60,
+        device="cpu",
+        precision=Precision.FLOAT32,
+        model_width=848,
+        model_height=480,
+        model_frame_rate=Fraction(23),
+        model_frame_count=81,
+        segments=1,
+        random_weights=True,
+        versions={"torch": "2.13.0"},
+    ),
 )
 ERROR = ErrorReport(
     code=ErrorCode.DISK_FULL, message="Full.", next_step="Free some space.", details={"folder": "/x"}
@@ -244,13 +293,54 @@ def test_every_report_is_one_line(report):
     assert codec.decode_report(line) == report
 
 
-def test_requests_and_results_are_text_for_the_project():
-    assert codec.decode_request(codec.encode_request(REQUEST)) == REQUEST
-    assert codec.encode_request(codec.decode_request(codec.encode_request(REQUEST))) == codec.encode_request(
-        REQUEST
-    )
-    assert '"24000/1001"' in codec.encode_request(REQUEST)
-    assert codec.decode_result(codec.encode_result(RESULT)) == RESULT
+@pytest.mark.parametrize("request_", [REQUEST, DIFFUSION_REQUEST], ids=["draft", "diffusion"])
+def test_requests_are_text_for_the_project(request_):
+    text = codec.encode_request(request_)
+    assert codec.decode_request(text) == request_
+    assert codec.encode_request(codec.decode_request(text)) == text
+    assert '"24000/1001"' in text
+
+
+@pytest.mark.parametrize("result", [RESULT, DIFFUSION_RESULT], ids=["draft", "diffusion"])
+def test_results_are_text_for_the_project(result):
+    text = codec.encode_result(result)
+    assert codec.decode_result(text) == result
+    assert codec.encode_result(codec.decode_result(text)) == text
+
+
+@pytest.mark.parametrize("result", [RESULT, DIFFUSION_RESULT], ids=["draft", "diffusion"])
+def test_a_job_carries_its_result_to_whoever_listens(result):
+    event = JobChanged(job=replace(JOB, result=result))
+    assert codec.decode_server_message(codec.encode_event(event)) == event
+    report = WorkerFinished(job_id="j", result=result)
+    assert codec.decode_report(codec.encode_report(report)) == report
+
+
+def test_texts_from_before_diffusion_are_still_read():
+    request = codec.decode_request((DATA / "render_request_draft.json").read_text())
+    assert (request.prompt, request.negative_prompt, request.diffusion) == ("", "", None)
+    assert request.characters[0].driving[0].speed == Fraction(3, 4)
+    result = codec.decode_result((DATA / "take_draft.json").read_text())
+    assert (result.renderer, result.diffusion) == ("draft", None)
+    assert result.files[0].role is FileRole.MASTER
+
+
+@pytest.mark.parametrize(
+    ("there", "instead"),
+    [
+        ('"solver":"unipc"', '"solver":"heun"'),
+        ('"steps":12', '"steps":"many"'),
+        ('"bundle":"fantasy-14b",', ""),
+        ('"model_frame_rate":"24000/1001"', '"model_frame_rate":"1/0"'),
+        ('"flow_shift":3.5', '"flow_shift":NaN'),
+    ],
+)
+def test_diffusion_settings_that_are_none_are_refused(there, instead):
+    text = codec.encode_request(DIFFUSION_REQUEST)
+    assert there in text
+    with pytest.raises(UserError) as caught:
+        codec.decode_request(text.replace(there, instead))
+    assert caught.value.report.code is ErrorCode.MESSAGE_MALFORMED
 
 
 def test_a_preview_comes_out_as_it_went_in():
