@@ -13,8 +13,9 @@ from engine.weights.test_bundle_transformer import BLOCKS, WIDTH
 
 ADAPTER_WIDTH = 32
 SPEECH_WIDTH = 40
+# The width of a head is the published one: the shapes of weights do not tell it.
 _EXPRESSION = ExpressionTokensConfig(
-    width=ADAPTER_WIDTH, resampler_width=48, resampler_depth=2, resampler_heads=4, head_width=12
+    width=ADAPTER_WIDTH, resampler_width=48, resampler_depth=2, resampler_heads=2
 )
 
 Weights = dict[str, torch.Tensor]
