@@ -27,9 +27,9 @@ class ActionBar(QWidget):
         self.setFixedHeight(BAR_PX)
         self._menus = menus
         self._brand = label("Masque", TextTone.STRONG)
-        self._name = QLabel(self)
-        self._name.setProperty("tone", TextTone.QUIET.value)
-        self._name.setTextFormat(Qt.TextFormat.PlainText)
+        self.project_name = QLabel(self)
+        self.project_name.setProperty("tone", TextTone.QUIET.value)
+        self.project_name.setTextFormat(Qt.TextFormat.PlainText)
         self._row = QHBoxLayout(self)
         self.renderer_button = QPushButton()
         self.renderer_button.setAccessibleName(self.tr("Renderer"))
@@ -49,7 +49,7 @@ class ActionBar(QWidget):
     def refresh(self) -> None:
         """Show what is open and what the next render would be."""
         session = self._desk.session
-        self._name.setText(session.store.path.name if session.is_open else "")
+        self.project_name.setText(session.store.path.name if session.is_open else "")
         scene = session.scene
         self.renderer_button.setText(f"{self._quality_words()} ▾")
         self.plan_button.setVisible(scene is not None)
@@ -106,11 +106,11 @@ class ActionBar(QWidget):
     def _place_name(self) -> None:
         """Put the name in the middle, or as near to it as menus and buttons leave room."""
         self._row.activate()
-        self._name.adjustSize()
-        width = self._name.width()
+        self.project_name.adjustSize()
+        width = self.project_name.width()
         first = self._menus.geometry().right() + 12
         last = self.renderer_button.geometry().left() - 12 - width
-        self._name.setVisible(first <= last)
-        self._name.setGeometry(
+        self.project_name.setVisible(first <= last)
+        self.project_name.setGeometry(
             max(first, min((self.width() - width) // 2, last)), 0, width, self.height() - 1
         )

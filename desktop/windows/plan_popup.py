@@ -117,7 +117,9 @@ class PlanPopup(QWidget):
         choice = self._desk.choice
         is_diffusion = choice.renderer is RendererName.DIFFUSION
         self.quality.choose(choice.renderer.value)
-        self.quality.set_enabled(RendererName.DIFFUSION.value, is_diffusion or bool(self._desk.shelf.bundles))
+        installed = bool(self._desk.shelf.bundles)
+        self.quality.set_enabled(RendererName.DIFFUSION.value, is_diffusion or installed)
+        self.quality.button(RendererName.DIFFUSION.value).setToolTip("" if installed else ADD_A_BUNDLE)
         for field in (self.bundle_choice, self.steps, self.prompt, self.negative_prompt):
             self._form.setRowVisible(field, is_diffusion)
         self._fill_numbers()

@@ -132,6 +132,9 @@ def test_names_are_taken_once(refused, duet, samples):
         ("--seed", "-1"),
         ("--quality", "best"),
         ("--quality", "diffusion"),
+        ("--steps", "4"),
+        ("--takes", "0"),
+        ("--takes", "1000"),
         ("--output", "/dev/null/takes"),
     ],
 )

@@ -8,9 +8,10 @@ import pytest
 from engine.jobs.request_check import check_request
 from engine.protocol.clips import DrivingInput, VoiceInput
 from engine.protocol.curves import Channel, Curve, CurveKey, Handle
+from engine.protocol.diffusion_settings import DiffusionSettings
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.regions import FaceRegion, RegionBox, RegionKey, RegionShape
-from engine.protocol.render_request import CharacterInput
+from engine.protocol.render_request import CharacterInput, RendererName
 
 NAN, INFINITE = float("nan"), float("inf")
 
@@ -145,3 +146,12 @@ def test_a_request_of_another_schema_is_a_version_mismatch(make_request):
     with pytest.raises(UserError) as caught:
         check_request(make_request(schema=2))
     assert caught.value.report.code is ErrorCode.VERSION_MISMATCH
+
+
+def test_a_diffusion_request_needs_settings_that_can_be_rendered(make_request):
+    settings = DiffusionSettings(bundle="tiny")
+    check_request(make_request(renderer=RendererName.DIFFUSION, diffusion=settings))
+    for wrong in (None, DiffusionSettings(bundle=""), DiffusionSettings(bundle="tiny", segment_frames=80)):
+        with pytest.raises(UserError) as caught:
+            check_request(make_request(renderer=RendererName.DIFFUSION, diffusion=wrong))
+        assert caught.value.report.code is ErrorCode.BAD_INPUT
