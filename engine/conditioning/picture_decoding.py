@@ -5,7 +5,7 @@ Neither the latents on the device nor the decoded video grow with the length of 
 columns, t = 1 video frame for the first latent frame and 4 for each other, H = 8h, W = 8w pixels.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -15,7 +15,6 @@ from torch import Tensor
 
 from engine.conditioning.finite_values import require_numbers
 from engine.conditioning.vae_chunks import (
-    ChunkCheck,
     FeatureCache,
     denormalised,
     empty_feature_cache,
@@ -24,7 +23,11 @@ from engine.conditioning.vae_chunks import (
 
 
 def decode_latents(
-    vae: AutoencoderKLWan, latents_CFhw: Tensor, device: torch.device, *, check: ChunkCheck = never_stop
+    vae: AutoencoderKLWan,
+    latents_CFhw: Tensor,
+    device: torch.device,
+    *,
+    check: Callable[[], None] = never_stop,
 ) -> Iterator[NDArray[np.uint8]]:
     """Yield the video frames of normalised latents as uint8 BGR [H, W, 3].
 
@@ -36,7 +39,11 @@ def decode_latents(
 
 
 def decoded_chunks(
-    vae: AutoencoderKLWan, latents_CFhw: Tensor, device: torch.device, *, check: ChunkCheck = never_stop
+    vae: AutoencoderKLWan,
+    latents_CFhw: Tensor,
+    device: torch.device,
+    *,
+    check: Callable[[], None] = never_stop,
 ) -> Iterator[Tensor]:
     """Yield each latent frame's video frames as RGB in -1..1, [3, t, H, W] float32 on the device."""
     remembered = empty_feature_cache(vae.decoder)

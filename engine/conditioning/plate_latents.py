@@ -6,7 +6,7 @@ Source: Wan2.1's image-to-video condition, as in FantasyPortrait's `encode_image
 `WanImageToVideoPipeline.prepare_latents`; several known frames as in FantasyPortrait's long videos.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -18,7 +18,6 @@ from engine.conditioning.condition_cache import array_digest, cache_key
 from engine.conditioning.finite_values import require_numbers
 from engine.conditioning.vae_chunks import (
     FRAMES_PER_CHUNK,
-    ChunkCheck,
     empty_feature_cache,
     never_stop,
     normalised,
@@ -50,7 +49,7 @@ def plate_condition(
     frame_count: int,
     device: torch.device,
     *,
-    check: ChunkCheck = never_stop,
+    check: Callable[[], None] = never_stop,
 ) -> Tensor:
     """Return [4 + C, F, h, w] float32 on the processor: the mask of known frames, then normalised latents.
 
@@ -70,7 +69,7 @@ def encode_frames(
     frames_BGR_THWC: NDArray[np.uint8],
     device: torch.device,
     *,
-    check: ChunkCheck = never_stop,
+    check: Callable[[], None] = never_stop,
 ) -> Tensor:
     """Return 4k+1 pictures as normalised latents [C, F, h, w], float32 on the processor.
 
@@ -85,7 +84,7 @@ def _encoded(
     known_BGR_THWC: NDArray[np.uint8],
     frame_count: int,
     device: torch.device,
-    check: ChunkCheck,
+    check: Callable[[], None],
 ) -> Tensor:
     _require_whole_latents(known_BGR_THWC, frame_count)
     remembered = empty_feature_cache(vae.encoder)

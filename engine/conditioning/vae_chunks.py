@@ -5,8 +5,6 @@ pass in chunks (the first frame alone, then four at a time; one latent frame eac
 Shapes: C = 16 latent channels, F latent frames, h, w latent rows and columns.
 """
 
-from typing import Protocol
-
 import torch
 from diffusers import AutoencoderKLWan
 from diffusers.models.autoencoders.autoencoder_kl_wan import WanCausalConv3d
@@ -18,15 +16,8 @@ FeatureCache = list[Tensor | str | None]
 """One entry for each causal convolution; the VAE's own code fills it from chunk to chunk."""
 
 
-class ChunkCheck(Protocol):
-    """Called before each chunk; raises to stop the work."""
-
-    def __call__(self) -> None:
-        """Return, or raise what ends the render."""
-
-
 def never_stop() -> None:
-    """Let every chunk pass."""
+    """Let every chunk pass: the `check` of work that nobody can stop."""
 
 
 def empty_feature_cache(part: nn.Module) -> FeatureCache:
