@@ -4,12 +4,12 @@ Shapes: F latent frames, S tokens of one latent frame (height/16 x width/16, row
 timeline, D the adapter's width. Characters are numbered from 1; 0 is nobody.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import torch
 
-from engine.networks.token_windows import TokenWindows
+from engine.networks.token_windows import ZERO_TOKEN, TokenWindows
 
 NOBODY = 0
 
@@ -58,4 +58,20 @@ class CharacterTokens:
             windows=self.windows.frames(start, end),
             strength_F=self.strength_F[start:end],
             present_F=self.present_F[start:end],
+        )
+
+    def compacted(self) -> "CharacterTokens":
+        """Return the same with a timeline of only those tokens that a window shows.
+
+        A piece of a long shot then needs keys and values for its own tokens alone.
+        """
+        indices_FL = self.windows.indices_FL
+        used = indices_FL[indices_FL >= 0].unique()
+        numbers = torch.full((self.tokens_KD.shape[0] + 1,), ZERO_TOKEN, dtype=torch.int64)
+        numbers[used] = torch.arange(used.numel())
+        renumbered = numbers[torch.where(indices_FL < 0, self.tokens_KD.shape[0], indices_FL)]
+        return replace(
+            self,
+            tokens_KD=self.tokens_KD[used],
+            windows=TokenWindows(indices_FL=renumbered, lengths_F=self.windows.lengths_F),
         )

@@ -52,6 +52,16 @@ class ShotConditions:
             },
         )
 
+    def compacted(self) -> "ShotConditions":
+        """Return the same with only those tokens that these latent frames attend to."""
+        return replace(
+            self,
+            adapters={
+                name: {label: tokens.compacted() for label, tokens in characters.items()}
+                for name, characters in self.adapters.items()
+            },
+        )
+
 
 def _speaks(characters: Mapping[int, CharacterTokens]) -> bool:
     return any(bool((tokens.present_F & (tokens.strength_F != 0)).any()) for tokens in characters.values())

@@ -103,3 +103,20 @@ def test_windows_share_the_bank_of_the_whole_shot():
     shared = GuidedVelocity(known.model, cut, scales, steps=1, bank=bank)
     latents, timestep = known.inputs["latents"][0][:, 1:4], known.inputs["timestep"]
     assert torch.equal(own(latents, timestep, 0), shared(latents, timestep, 0))
+
+
+def test_a_piece_needs_only_its_own_tokens_in_the_bank():
+    known = golden()
+    shot = conditions({EXPRESSION: {1: clip("A")}})
+    cut = shot.frames(1, 4, shot.plate_20FHW[:, 1:4])
+    small = cut.compacted()
+    assert small.adapters[EXPRESSION][1].tokens_KD.shape[0] == 24 * 12 + 1
+    scales = GuidanceScales(text=1.0, adapters=4.0)
+    latents, timestep = known.inputs["latents"][0][:, 1:4], known.inputs["timestep"]
+    whole = GuidedVelocity(known.model, cut, scales, steps=1)(latents, timestep, 0)
+    assert torch.equal(whole, GuidedVelocity(known.model, small, scales, steps=1)(latents, timestep, 0))
+    first = shot.frames(0, 2, shot.plate_20FHW[:, :2]).compacted().adapters[EXPRESSION][1]
+    assert torch.equal(
+        gather_windows(first.tokens_KD, first.windows),
+        gather_windows(clip("A").tokens_KD, clip("A").windows.frames(0, 2)),
+    )
