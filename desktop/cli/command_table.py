@@ -37,6 +37,7 @@ COMMANDS = (
     _entry("relink", "Find media files that have moved."),
     _entry("version", "Save, list and restore versions of a project."),
     _entry("recover", "Bring back a damaged project from its newest good version."),
+    _entry("models", "Add, check and list the weights of the diffusion renderer."),
     _entry("engine", "Start, stop and ask after the engine."),
     _entry("doctor", "Check that this machine has all that Masque needs."),
     _entry("demo", "Make, render and export a sample project."),
