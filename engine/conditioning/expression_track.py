@@ -20,6 +20,7 @@ from engine.conditioning.face_gap_report import gap_report
 from engine.conditioning.face_track import FaceTrack, face_track, filled
 from engine.draft.driving_analysis import frame_times
 from engine.media.video_reader import VideoReader
+from engine.networks.expression_encoder import ExpressionEncoder
 from engine.protocol.errors import ErrorCode, UserError
 
 TRACK_SHARE = 0.7
@@ -72,7 +73,7 @@ class ExpressionTools:
     """
 
     finder: FaceFinder
-    encoder: Callable[[], torch.nn.Module]
+    encoder: Callable[[], ExpressionEncoder]
     device: torch.device
 
 
@@ -129,7 +130,7 @@ def _encoded(
 
 
 def _features(
-    encoder: torch.nn.Module, crops_bgr: list[NDArray[np.uint8]], device: torch.device
+    encoder: ExpressionEncoder, crops_bgr: list[NDArray[np.uint8]], device: torch.device
 ) -> NDArray[np.float64]:
     with torch.inference_mode():
         features = encoder(encoder_input(crops_bgr).to(device)).to("cpu", torch.float64)

@@ -20,7 +20,7 @@ Picture = NDArray[np.uint8]
 
 SURVEY_SHARE, FORWARD_SHARE = 0.2, 0.8
 SMOOTHING_S = 0.03
-REVERSE_CHUNK = 120
+REVERSE_BYTES = 256 * 2**20
 ENOUGH_LIKENESS = 0.5
 MOST_ANCHORS, LEAST_RUN = 12, 4
 LOOKS = (0.5, 0.2, 0.8)
@@ -117,8 +117,9 @@ class _Following:
     def _go_back(self, anchor: FaceAnchor, back: int, first: int = 0) -> None:
         """Follow the face back from frame `back`, where it is known, until it is lost or known."""
         anchor.restart()
-        for end in range(back, first - 1, -REVERSE_CHUNK):
-            begin = max(first, end - REVERSE_CHUNK + 1)
+        chunk = max(2, REVERSE_BYTES // self._survey.neutral.nbytes)
+        for end in range(back, first - 1, -chunk):
+            begin = max(first, end - chunk + 1)
             pictures = list(self._small(range(begin, end + 1)))
             for number in range(end, begin - 1, -1):
                 self._frames.check()

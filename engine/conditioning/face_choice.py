@@ -17,14 +17,15 @@ def chosen_faces(boxes_by_frame: Sequence[Boxes], face_index: int) -> list[int |
     """Return for every frame which of its boxes [faces, 4] is face number `face_index` from the left, or None
     where it is not to be seen; None for all when there never are that many.
 
-    Counted is in a frame that shows the usual number of faces; from there the face is followed by overlap,
+    Counted is in a frame that shows the usual number of faces (of two that are as usual the larger, for heads
+    turn away more often than there are faces where none is); from there the face is followed by overlap,
     forwards and backwards. Where it has jumped (a cut) it is counted again.
     """
     orders = [_from_the_left(boxes) for boxes in boxes_by_frame]
     counts = [len(order) for order in orders if len(order) > face_index]
     if not counts:
         return None
-    usual = max(sorted(set(counts)), key=counts.count)
+    usual = max(sorted(set(counts), reverse=True), key=counts.count)
     start = next(number for number, order in enumerate(orders) if len(order) == usual)
     chosen: list[int | None] = [None] * len(orders)
     for path in (range(start, len(orders)), range(start, -1, -1)):

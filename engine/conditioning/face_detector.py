@@ -77,8 +77,12 @@ def decode(
     """Return the faces in the network's outputs: `scores` [N] and `distances` [N, 4 * DISTANCES] for
     each stride. `matrix` and `height_width` are of the picture.
     """
-    boxes_NS = np.concatenate([_boxes(one, stride) for one, stride in zip(distances, STRIDES, strict=True)])
-    scores_N = np.concatenate([one.ravel() for one in scores]).astype(np.float64)
+    # of equal scores the published code takes the one that these two sorts bring to the end
+    orders = [np.argsort(one.ravel())[::-1] for one in scores]
+    reach = zip(distances, STRIDES, orders, strict=True)
+    boxes_NS = np.concatenate([_boxes(one, stride)[order] for one, stride, order in reach])
+    ranked = [one.ravel()[order] for one, order in zip(scores, orders, strict=True)]
+    scores_N = np.concatenate(ranked).astype(np.float64)
     sure = np.flatnonzero((scores_N > LEAST_SCORE) & np.isfinite(boxes_NS).all(axis=1))
     kept = sure[_not_overlapping(boxes_NS[sure], scores_N[sure])]
     return DetectedFaces(boxes_N4=_in_picture(boxes_NS[kept], matrix, height_width), scores_N=scores_N[kept])

@@ -67,9 +67,9 @@ def bright_spot_detector(reach_strides=2):
     nodes, constants, outputs = [], {}, {}
     for level, stride in enumerate((8, 16, 32)):
         rows, columns = 272 // stride, 160 // stride
-        gain = 20.0 / (3 * stride * stride) if stride == 8 else 0.0
+        gain = 3.0 / (3 * stride * stride) if stride == 8 else 0.0
         constants[f"weight{level}"] = np.full((1, 3, stride, stride), gain, np.float32)
-        constants[f"bias{level}"] = np.array([-20.0], np.float32)
+        constants[f"bias{level}"] = np.array([-4.0], np.float32)
         reach = np.full(8, -20.0, np.float32)
         reach[reach_strides] = 20.0
         constants[f"flat{level}"] = np.zeros((32, 3, stride, stride), np.float32)
@@ -101,7 +101,10 @@ def face_of_landmarks(seed=1):
 
 
 def brightness_landmarks(points=None, probability=0.9):
-    """Return a landmark network that lays `points` (shares of the crop) about the centre of brightness."""
+    """Return a landmark network that lays `points` about the centre of brightness, as large as it is bright.
+
+    The points are as given, in shares of the crop, where a fifth of the crop is white.
+    """
     points = face_of_landmarks() if points is None else points
     y, x = (np.mgrid[0:LANDMARK_SIDE, 0:LANDMARK_SIDE].astype(np.float32) + 0.5) / LANDMARK_SIDE
     kernels = np.stack([x, y, np.ones_like(x)])[:, None].repeat(3, axis=1) / 1000.0
@@ -111,8 +114,9 @@ def brightness_landmarks(points=None, probability=0.9):
         "pick_x": np.array([[[[1.0]], [[0.0]], [[0.0]]]], np.float32),
         "pick_y": np.array([[[[0.0]], [[1.0]], [[0.0]]]], np.float32),
         "pick_all": np.array([[[[0.0]], [[0.0]], [[1.0]]]], np.float32),
-        "across": points[:, 0].reshape(1, 222, 1, 1),
-        "along": points[:, 1].reshape(1, 222, 1, 1),
+        "across": points[:, 0].reshape(222, 1, 1, 1),
+        "along": points[:, 1].reshape(222, 1, 1, 1),
+        "usual": np.array([[[[1000.0 / (3 * 0.2 * LANDMARK_SIDE**2)]]]], np.float32),
         "ones": np.ones((222, 1, 1, 1), np.float32),
         "landmark_shape": np.array([1, 444], np.int64),
         "angle_weight": np.zeros((3, 3, 1, 1), np.float32),
@@ -130,8 +134,12 @@ def brightness_landmarks(points=None, probability=0.9):
         node("Div", ["y", "all"], ["centre_y"]),
         node("Conv", ["centre_x", "ones"], ["many_x"], **one),
         node("Conv", ["centre_y", "ones"], ["many_y"], **one),
-        node("Add", ["many_x", "across"], ["points_x"]),
-        node("Add", ["many_y", "along"], ["points_y"]),
+        node("Conv", ["all", "usual"], ["share"], **one),
+        node("Sqrt", ["share"], ["size"]),
+        node("Conv", ["size", "across"], ["away_x"], **one),
+        node("Conv", ["size", "along"], ["away_y"], **one),
+        node("Add", ["many_x", "away_x"], ["points_x"]),
+        node("Add", ["many_y", "away_y"], ["points_y"]),
         node("Concat", ["points_x", "points_y"], ["points"], axis=1),
         node("Reshape", ["points", "landmark_shape"], ["landmark"]),
         node("Conv", ["sums", "angle_weight", "angles"], ["angle_map"], **one),
