@@ -46,7 +46,8 @@ def features_at_model_frames(
     `tracks` are the analysed drivers, one for each of `character.driving`. Between source frames features are
     interpolated linearly. Where nothing drives, the character holds the neutral of the clip before or after,
     whichever is nearer, and comes to it and leaves it in FADE_S on straight lines; a shorter gap is crossed
-    straight. Driven frames stay as they are, also where clips meet or loop. Curves scale each part around the neutral of the clip.
+    straight. Driven frames stay as they are, also where clips meet or loop. Curves scale each part around the
+    neutral of the clip.
     """
     clips = character.driving
     if len(tracks) != len(clips):
@@ -112,7 +113,7 @@ def _gap_ends(
         neutral_behind=neutrals[known[-1]],
         of_before=of_before,
         of_behind=of_behind,
-        of_neutral_behind=np.clip(0.5 + (since_s - until_s) / 2 / FADE_S, 0.0, 1.0),
+        of_neutral_behind=np.clip(0.5 + (since_s - until_s) / 2 / fade_s, 0.0, 1.0),
     )
 
 
