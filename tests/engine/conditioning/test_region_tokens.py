@@ -52,7 +52,7 @@ def labelled(*regions, growths=None, time=TIME, **options):
 
 
 def pooled(pixels):
-    """The published way, pixels [T, H, W]: the greatest of each token's pixels, frame 0 alone, the others by four."""
+    """The published way, from [T, H, W]: the greatest of each token, frame 0 alone, the others by four."""
     pixels = torch.as_tensor(pixels)[None, None]
     first = functional.max_pool3d(pixels[:, :, :1], (1, 16, 16))
     rest = functional.max_pool3d(pixels[:, :, 1:], (4, 16, 16))
