@@ -52,17 +52,17 @@ def voice_track(
 def _report(character: CharacterInput, time: ModelTime) -> Iterator[str]:
     """Yield what is cut or silent, where it is half a frame or more."""
     begins_s, ends_s = _span_s(character, time)
+    whose = f"The voice of “{character.name}”"
     shot_s, half_frame_s = time.project_frame_count / time.project_rate, 1 / time.project_rate / 2
-    name = character.name
     if ends_s <= 0 or begins_s >= shot_s:
-        yield f"No voice clip of “{name}” plays in this shot; there is silence throughout."
+        yield f"No voice clip of “{character.name}” plays in this shot; there is silence throughout."
         return
     if begins_s <= -half_frame_s:
-        yield f"The voice of “{name}” begins {_seconds(-begins_s)} before the shot; that part is cut off."
+        yield f"{whose} begins {_seconds(-begins_s)} before the shot; that part is cut off."
     if ends_s - shot_s >= half_frame_s:
-        yield f"The voice of “{name}” goes on {_seconds(ends_s - shot_s)} after the shot; that part is cut off."
+        yield f"{whose} goes on {_seconds(ends_s - shot_s)} after the shot; that part is cut off."
     if shot_s - ends_s >= half_frame_s:
-        yield f"The voice of “{name}” ends {_seconds(shot_s - ends_s)} before the shot does; silence follows it."
+        yield f"{whose} ends {_seconds(shot_s - ends_s)} before the shot does; silence follows it."
 
 
 def _span_s(character: CharacterInput, time: ModelTime) -> tuple[Fraction, Fraction]:
