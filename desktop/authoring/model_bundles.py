@@ -18,7 +18,6 @@ from engine.bundles.availability import Unavailable, catalogue_of, is_installed,
 from engine.bundles.bundle_mark import read_mark
 from engine.bundles.catalogue import CatalogueBundle, known_bundles
 from engine.bundles.installed_bundle import InstalledBundle
-from engine.bundles.part_search import require_folder
 from engine.bundles.record_text import bundle_from_json
 from engine.bundles.registry import (
     changed_files,
@@ -27,6 +26,7 @@ from engine.bundles.registry import (
     register,
     require_bundle_name,
 )
+from engine.bundles.required_parts import required_parts
 from engine.protocol.errors import BugError, ErrorCode, UserError
 
 _SECONDS_OF_ITS_OWN = 2.0
@@ -91,7 +91,7 @@ def add_model(
     Raises UserError for what is wrong with the folder, the name or a file; nothing is registered then.
     """
     place = folder.expanduser().absolute()
-    require_folder(place)
+    required_parts(place, known_bundles()[0])
     chosen = name if name is not None else read_mark(place).name or known_bundles()[0].name
     require_bundle_name(chosen)
     _refuse_taken(data, chosen, place)
@@ -115,6 +115,7 @@ def verify_model(data: Path, name: str, *, on_progress: Callable[[CheckProgress]
 def make_test_model(folder: Path, *, layout: str, seed: int) -> Path:
     """Write a tiny bundle of random weights into a new folder and return it. Raises UserError."""
     place = folder.expanduser().absolute()
+    _refuse_full(place)
     _answer(["make-test-bundle", str(place), "--layout", layout, "--seed", str(seed)], lambda progress: None)
     return place
 
@@ -136,6 +137,16 @@ def _refuse_taken(data: Path, name: str, folder: Path) -> None:
                 next_step=f"Choose a name with --name, or forget that one: masque models remove {name}.",
                 code=ErrorCode.WRONG_STATE,
             )
+
+
+def _refuse_full(folder: Path) -> None:
+    """Refuse a folder with files in it before a process is started that would."""
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise UserError(
+            f"{folder} holds files already." if folder.is_dir() else f"{folder} is a file.",
+            next_step="Choose a new folder, or an empty one.",
+            code=ErrorCode.FILE_EXISTS,
+        )
 
 
 def _hashes(bundle: InstalledBundle) -> dict[str, str]:

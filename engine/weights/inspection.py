@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from engine.bundles.availability import capabilities_of, missing_text, unavailable
+from engine.bundles.availability import capabilities_of
 from engine.bundles.bundle_mark import BundleMark, read_mark
-from engine.bundles.catalogue import CatalogueBundle, CataloguePart, known_bundles
+from engine.bundles.catalogue import CatalogueBundle, known_bundles
 from engine.bundles.installed_bundle import BundlePart, Capability, InstalledBundle, PartFile, PartName
-from engine.bundles.part_search import FoundPart, find_parts, unreadable_files
-from engine.protocol.errors import ErrorCode, UserError
+from engine.bundles.part_search import FoundPart
+from engine.bundles.required_parts import required_parts
 from engine.weights.inspection_progress import InspectionProgress, ProgressCount
 from engine.weights.part_checks import check_parts
 from engine.weights.part_fit import check_fit, check_published_sizes
@@ -32,8 +32,7 @@ def inspect_folder(
     """
     place = folder.expanduser().absolute()
     known = known_bundles()[0]
-    found = find_parts(place, known)
-    _require_parts(place, known, found)
+    found = required_parts(place, known)
     mark = read_mark(place)
     files = VerifiedFiles(place, found)
     count = ProgressCount(files.bytes_to_read(), report)
@@ -101,52 +100,3 @@ def _notes(known: CatalogueBundle, parts: Mapping[PartName, BundlePart]) -> tupl
         if part.without_it and part.name not in parts
     ]
     return (*others, *without)
-
-
-def _require_parts(place: Path, known: CatalogueBundle, found: tuple[FoundPart, ...]) -> None:
-    there = {each.part.name for each in found}
-    missing = [part for part in known.parts if part.required and part.name not in there]
-    foreign = {part.name: unreadable_files(place, part) for part in missing}
-    if not found and not any(foreign.values()):
-        raise UserError(
-            f"{place} holds no weights that Masque knows.",
-            next_step="Choose the folder with the files that masque models list names.",
-            code=ErrorCode.FILE_MISSING,
-        )
-    for part in missing:
-        if foreign[part.name]:
-            raise _not_convertible(foreign[part.name][0], part)
-    if missing:
-        wanted = "; ".join(f"{part.title} ({part.wanted})" for part in missing)
-        sources = sorted({part.source for part in missing})
-        raise UserError(
-            f"{place} lacks {wanted}.",
-            next_step=f"Get it into that folder, from {' and '.join(sources)}.",
-            code=ErrorCode.FILE_MISSING,
-            details={"missing": ", ".join(part.name.value for part in missing)},
-        )
-    if not capabilities_of(known, there):
-        raise _nothing_drives(place, known, there)
-
-
-def _not_convertible(path: Path, part: CataloguePart) -> UserError:
-    return UserError(
-        f"{path.name} is {part.title} in a layout that Masque cannot read.",
-        next_step=f"Get {part.wanted} of {part.source} into {path.parent}; the file may stay.",
-        code=ErrorCode.FORMAT_UNSUPPORTED,
-        details={"path": str(path)},
-    )
-
-
-def _nothing_drives(place: Path, known: CatalogueBundle, there: set[PartName]) -> UserError:
-    reasons = [
-        missing_text(known.part(name))
-        for each in unavailable(known, there)
-        for name in known.capability(each.capability).needs
-        if name not in there and known.part(name).layouts
-    ]
-    return UserError(
-        f"Nothing in {place} could drive a character: {'; '.join(reasons)}.",
-        next_step="Put both files of the expression adapter there, or both of the voice adapter.",
-        code=ErrorCode.FILE_MISSING,
-    )

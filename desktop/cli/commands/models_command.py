@@ -27,7 +27,7 @@ from desktop.cli.model_text import (
     known_lines,
 )
 from desktop.cli.presenting import JsonOption, present, shown
-from engine.bundles.registry import forget, installed_bundles
+from engine.bundles.registry import forget, installed_bundle, installed_bundles
 from engine.locations import engine_locations
 from engine.protocol.errors import UserError
 
@@ -81,7 +81,8 @@ def verify(
 ) -> None:
     """Check all files of the installed bundles again and record them as they are now."""
     data = engine_locations().data
-    names = [name] if name is not None else [bundle.name for bundle in installed_bundles(data)]
+    bundles = installed_bundles(data) if name is None else (installed_bundle(data, name),)
+    names = [bundle.name for bundle in bundles]
     if not names:
         present(as_json, {"verified": []}, "No model bundle is installed.")
     answers = [_verify(data, each, as_json=as_json) for each in names]
