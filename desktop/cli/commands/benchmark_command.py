@@ -3,13 +3,14 @@
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from desktop.authoring.project_benchmark import run_project_benchmark
-from desktop.cli.presenting import JsonOption, present
+from desktop.cli.presenting import JsonOption, console, present, table
 from engine.protocol.errors import ErrorCode, UserError
 
 app = typer.Typer(help="Measure Masque on this machine.", no_args_is_help=True, add_completion=False)
@@ -22,22 +23,10 @@ def draft(
     as_json: JsonOption = False,
 ) -> None:
     """Measure the draft renderer at 1280x720 with one character, in frames a second."""
-    arguments = [
-        part for name, value in (("--still", still), ("--clip", clip)) if value for part in (name, value)
+    files = [
+        part for name, value in (("--still", still), ("--clip", clip)) if value for part in (name, str(value))
     ]
-    run = subprocess.run(
-        [sys.executable, "-m", "engine.benchmark", "draft", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    answer = json.loads(run.stdout) if run.stdout.strip() else {}
-    if run.returncode != 0:
-        raise UserError(
-            answer.get("message", "The benchmark could not run."),
-            next_step=answer.get("next_step", "Run masque doctor."),
-            code=ErrorCode.INTERNAL,
-        )
+    answer = _measured("draft", *files)
     present(
         as_json,
         answer,
@@ -45,6 +34,46 @@ def draft(
         f"  drawing    [bold]{answer['drawing_frames_per_second']:.1f}[/bold] frames a second",
         f"  analysis   {answer['analysis_frames_per_second']:.1f} frames of the driving clip a second",
     )
+
+
+@app.command()
+def step(
+    width_model: Annotated[
+        int | None, typer.Option(help="The transformer's width, a multiple of 64.", show_default="512")
+    ] = None,
+    blocks: Annotated[int | None, typer.Option(help="How many blocks it has.", show_default="8")] = None,
+    tokens: Annotated[
+        int | None, typer.Option(help="How many tokens go through it.", show_default="4000")
+    ] = None,
+    heads: Annotated[
+        int | None, typer.Option(help="Heads, 64 or 128 wide.", show_default="128 wide where they fit")
+    ] = None,
+    text_guidance: Annotated[float, typer.Option(help="The prompt's guidance, c.")] = 5.0,
+    adapter_guidance: Annotated[float, typer.Option(help="The adapters' guidance, a.")] = 5.0,
+    characters: Annotated[int, typer.Option(help="Characters, each in a region of its own.")] = 2,
+    with_voice: Annotated[
+        bool, typer.Option("--with-voice/--clip-only", help="Driven by clip and voice, or by clip alone.")
+    ] = True,
+    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
+    repeats: Annotated[int, typer.Option(help="Timed steps of each way.")] = 3,
+    full_size: Annotated[
+        bool,
+        typer.Option("--full-size", help="14 B parameters, 81 frames of 832x480; needs a graphics card."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure one denoising step of random weights: the published order of work against Masque's."""
+    sizes = {"--width-model": width_model, "--blocks": blocks, "--tokens": tokens, "--heads": heads}
+    arguments = [f"{name}={value}" for name, value in sizes.items() if value is not None]
+    arguments += [f"--text-guidance={text_guidance}", f"--adapter-guidance={adapter_guidance}"]
+    arguments += [f"--characters={characters}", f"--precision={precision}", f"--repeats={repeats}"]
+    switches = {"--clip-only": not with_voice, "--full-size": full_size}
+    arguments += [name for name, is_on in switches.items() if is_on]
+    answer = _measured("step", *arguments)
+    if as_json:
+        present(as_json, answer)
+    else:
+        _show_step(answer)
 
 
 @app.command()
@@ -64,3 +93,51 @@ def project(
         f"  one scene whole {found.scene_s * 1000:.1f} ms",
         f"  one edit        {found.edit_s * 1000:.1f} ms",
     )
+
+
+def _measured(*arguments: str) -> dict[str, Any]:
+    """Return what a benchmark of the engine found, run in a process of its own.
+
+    Raises UserError with the benchmark's own sentence, or when it ended without one.
+    """
+    run = subprocess.run(
+        [sys.executable, "-m", "engine.benchmark", *arguments], capture_output=True, text=True, check=False
+    )
+    answer: dict[str, Any] = json.loads(run.stdout) if run.stdout.strip() else {}
+    if run.returncode != 0:
+        raise UserError(
+            answer.get("message", "The benchmark ended before it had measured anything."),
+            next_step=answer.get("next_step", "Measure something smaller, or run masque doctor."),
+            code=ErrorCode(answer.get("code", ErrorCode.INTERNAL)),
+        )
+    return answer
+
+
+def _show_step(answer: Mapping[str, Any]) -> None:
+    """Print a step's measures for a person."""
+    options, published, ours = answer["options"], answer["published"], answer["masque"]
+    voiced = "clip and voice" if options["voice"] else "clip"
+    rows = [
+        (name, way["forwards"], f"{way['best_s']:.3f} s", f"{way['median_s']:.3f} s", _gigabytes(way))
+        for name, way in (("published", published), ("Masque", ours))
+    ]
+    for part in (
+        f"one step, {answer['parameters'] / 1e6:,.0f} million parameters ({options['width']} wide, "
+        f"{options['blocks']} blocks), {answer['tokens']} tokens, {options['characters']} driven by {voiced}",
+        f"guidance: text {options['text_guidance']:g}, adapters {options['adapter_guidance']:g}; "
+        f"{answer['device']}, {answer['precision']}, best of {options['repeats']}",
+        table(("", "forwards", "best", "median", "peak memory"), rows),
+        f"Masque takes [bold]{answer['ratio']:.3f}[/bold] of the published time (median "
+        f"{answer['median_ratio']:.3f}), {answer['teraflop_per_s']:.3f} TFLOP/s",
+        f"  keys and values once for a shot: {ours['preparation_s']:.3f} s; spread over 30 steps "
+        f"{answer['spread_s']:.3f} s a step, {answer['spread_ratio']:.3f} of the published time",
+        f"  peak memory without the projections they replace: {answer['peak_memory_dropped_bytes'] / 1e9:.2f} "
+        "GB",
+        f"  largest difference {answer['largest_difference']:.1e} at a standard deviation of "
+        f"{answer['standard_deviation']:.2f}",
+    ):
+        console().print(part, soft_wrap=True)
+
+
+def _gigabytes(way: Mapping[str, Any]) -> str:
+    return f"{way['peak_memory_bytes'] / 1e9:.2f} GB"

@@ -49,7 +49,7 @@ def test_it_says_what_to_do_when_there_is_no_face(tmp_path):
     answer = json.loads(done.stdout)
 
     assert done.returncode == 1
-    assert set(answer) == {"message", "next_step"}
+    assert set(answer) == {"message", "next_step", "code"}
     assert "wall.png" in answer["message"]
 
 
