@@ -16,8 +16,10 @@ from engine.networks.adapter_projections import AdapterProjections
 from engine.networks.adapters import ExpressionAdapter, VoiceAdapter
 from engine.networks.expression_tokens import ExpressionTokens, ExpressionTokensConfig
 from engine.networks.voice_tokens import VoiceTokens
+from engine.protocol.errors import UserError
+from engine.weights.file_sources import Shape
 from engine.weights.module_filling import Naming, fill_module
-from engine.weights.tensor_file import Shape, TensorFile, open_tensors
+from engine.weights.tensor_file import TensorFile, open_tensors
 from engine.weights.weight_errors import unfitting_file
 from engine.weights.weights_kind import WeightsKind, check_kind
 
@@ -119,7 +121,7 @@ class _KnownShapes:
         below = (key.removeprefix(prefix) for key in self._file.shapes() if key.startswith(prefix))
         return len({rest.partition(".")[0] for rest in below})
 
-    def odd(self, key: str, what: str) -> Exception:
+    def odd(self, key: str, what: str) -> UserError:
         return unfitting_file(self._file.paths[0], f"hold {key} with {what}", key=key)
 
 

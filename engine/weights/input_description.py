@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from engine.weights.tensor_file import read_json
+from engine.weights.weight_descriptions import read_json
 from engine.weights.weight_errors import unreadable_description
 
 DESCRIPTION_NAME = "preprocessor_config.json"

@@ -20,7 +20,8 @@ from torch import nn
 from transformers.utils import logging as transformers_logging
 
 from engine.weights.strict_keys import check_finite, is_finite
-from engine.weights.tensor_file import INDEX_SUFFIX, open_tensors, read_json, shards_of_index
+from engine.weights.tensor_file import open_tensors
+from engine.weights.weight_descriptions import INDEX_SUFFIX, read_json, shards_of_index
 from engine.weights.weight_errors import (
     first_and_how_many,
     missing_file,

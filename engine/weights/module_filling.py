@@ -35,7 +35,7 @@ def fill_module(
     """Give a network on the meta device its weights, in `dtype`, ready to compute and not to be trained.
 
     A tensor whose name has one of `keep_float32` as a part (between dots) is kept in float32; whole numbers
-    stay as they are. A tensor that needs no conversion shares the file's memory. Raises UserError (BAD_INPUT)
+    stay as they are. Tensors of a file that is in `dtype` share its memory. Raises UserError (BAD_INPUT)
     for a missing, extra or misshapen key, and for values that are no numbers.
     """
     wanted = module.state_dict()
@@ -45,17 +45,20 @@ def fill_module(
     kept = frozenset(keep_float32)
     filled = {}
     for key, tensor in wanted.items():
-        target = torch.float32 if kept.intersection(key.split(".")) else dtype
-        filled[key] = _taken(file, names[key], target if tensor.is_floating_point() else tensor.dtype)
+        asked = dtype if tensor.is_floating_point() else tensor.dtype
+        keeps = tensor.is_floating_point() and kept.intersection(key.split("."))
+        target = torch.float32 if keeps else asked
+        # What is kept from a file that is converted is copied too: one tensor would keep the file mapped.
+        filled[key] = _taken(file, names[key], target, copy=file.dtype(names[key]) != asked)
     module.load_state_dict(filled, strict=True, assign=True)
     module.eval().requires_grad_(False)
 
 
-def _taken(file: TensorFile, key: str, dtype: torch.dtype) -> torch.Tensor:
+def _taken(file: TensorFile, key: str, dtype: torch.dtype, *, copy: bool) -> torch.Tensor:
     stored = file.tensor(key)
     if stored.is_floating_point() != dtype.is_floating_point:
         raise unfitting_file(file.path_of(key), f"hold {key} in the wrong number format", key=key)
-    taken = stored.to(dtype).contiguous()
+    taken = stored.to(dtype, copy=copy).contiguous()
     if not is_finite(taken):
         if not is_finite(stored):
             raise not_finite(file.path_of(key), key)

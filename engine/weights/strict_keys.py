@@ -5,7 +5,9 @@ from pathlib import Path
 
 import torch
 
-from engine.weights.tensor_file import Shape, TensorFile
+from engine.protocol.errors import UserError
+from engine.weights.file_sources import Shape
+from engine.weights.tensor_file import TensorFile
 from engine.weights.weight_errors import first_and_how_many, unfitting_file
 
 _PIECE = 1 << 22
@@ -67,7 +69,7 @@ def is_finite(tensor: torch.Tensor) -> bool:
     return bool(torch.isfinite(least) and torch.isfinite(most))
 
 
-def not_finite(path: Path, key: str) -> Exception:
+def not_finite(path: Path, key: str) -> UserError:
     """Say that a tensor holds what is no number."""
     return unfitting_file(path, f"hold values in {key} that are not numbers (NaN or infinity)", key=key)
 

@@ -52,7 +52,12 @@ def read_checkpoint(path: Path) -> dict[str, torch.Tensor]:
     content = _load(path)
     if not isinstance(content, Mapping):
         raise unfitting_file(path, "hold no names for their tensors")
-    return dict(_flat(path, content, prefix="", level=1))
+    tensors: dict[str, torch.Tensor] = {}
+    for key, tensor in _flat(path, content, prefix="", level=1):
+        if key in tensors:
+            raise unfitting_file(path, f"hold {key} a second time", key=key)
+        tensors[key] = tensor
+    return tensors
 
 
 def _load(path: Path) -> object:
@@ -102,7 +107,14 @@ def _flat(
         key = f"{prefix}{name}"
         if isinstance(value, Mapping) and level < _MOST_LEVELS:
             yield from _flat(path, value, prefix=f"{key}.", level=level + 1)
-        elif isinstance(value, torch.Tensor) and value.layout == torch.strided and not value.is_meta:
+        elif isinstance(value, torch.Tensor) and _is_plain(value):
             yield key, value.detach()
         else:
             raise unfitting_file(path, f"hold something under {key} that is no plain tensor", key=key)
+
+
+def _is_plain(tensor: torch.Tensor) -> bool:
+    """Whether a tensor has memory for all its numbers: a repeated one can pretend to be many."""
+    if tensor.layout != torch.strided or tensor.is_meta:
+        return False
+    return tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from engine.protocol.errors import ErrorCode, UserError
-from engine.weights.tensor_file import Shape, read_json
+from engine.weights.file_sources import Shape
+from engine.weights.weight_descriptions import read_json
 from engine.weights.weight_errors import GET_FITTING
 
 PUBLISHED_HEAD_WIDTH = 128

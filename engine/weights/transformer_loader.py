@@ -7,11 +7,13 @@ import torch
 from diffusers import WanTransformer3DModel
 from diffusers.models.transformers.transformer_wan import WanRotaryPosEmbed
 
+from engine.weights.file_sources import Shape
 from engine.weights.module_filling import Naming, fill_module, same_name
-from engine.weights.tensor_file import INDEX_SUFFIX, Shape, TensorFile, open_tensors, shards_of_index
+from engine.weights.tensor_file import TensorFile, open_tensors
 from engine.weights.transformer_config import TransformerConfig, agreed_config
 from engine.weights.transformer_fit import check_image_to_video
 from engine.weights.transformer_layout import diffusers_name, is_original_layout, original_name
+from engine.weights.weight_descriptions import INDEX_SUFFIX, shards_of_index
 from engine.weights.weight_errors import unfitting_file
 from engine.weights.weights_kind import WeightsKind, check_kind
 

@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import save_file
 
 from engine.protocol.errors import ErrorCode, UserError
-from engine.weights.tensor_file import open_tensors, read_json, shards_of_index
+from engine.weights.tensor_file import open_tensors
+from engine.weights.weight_descriptions import read_json, shards_of_index
 
 
 class RunsCode:
@@ -127,6 +128,17 @@ def test_a_folder_is_no_file(tmp_path):
     assert "are a folder" in refused([tmp_path], ErrorCode.FILE_UNREADABLE)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes that look like files")
+def test_a_pipe_is_no_file(tmp_path):
+    pipe = tmp_path / "pipe.safetensors"
+    os.mkfifo(pipe)
+    assert "no ordinary file" in refused([pipe], ErrorCode.FILE_UNREADABLE)
+
+
+def test_a_file_below_a_file_is_missing(weights):
+    assert "are missing" in refused([weights / "x"], ErrorCode.FILE_MISSING)
+
+
 def test_an_empty_file_is_named(tmp_path):
     path = tmp_path / "empty.safetensors"
     path.touch()
@@ -224,6 +236,25 @@ def test_a_dictionary_that_holds_itself_ends(tmp_path):
     content["again"] = content
     torch.save(content, path)
     assert "again.again" in refused([path], ErrorCode.BAD_INPUT)
+
+
+def test_a_number_that_pretends_to_be_many_is_refused(tmp_path):
+    path = tmp_path / "huge.ckpt"
+    torch.save({"x": torch.ones(1).expand(10**12)}, path)
+    assert "x that is no plain tensor" in refused([path], ErrorCode.BAD_INPUT)
+
+
+@pytest.mark.parametrize("tensor", [torch.ones(2).to_sparse(), torch.ones(2, device="meta")])
+def test_a_tensor_without_memory_of_its_own_is_refused(tmp_path, tensor):
+    path = tmp_path / "odd.ckpt"
+    torch.save({"x": tensor}, path)
+    assert "x that is no plain tensor" in refused([path], ErrorCode.BAD_INPUT)
+
+
+def test_two_ways_to_one_name_are_refused(tmp_path):
+    path = tmp_path / "twice.ckpt"
+    torch.save({"a.b": torch.ones(1), "a": {"b": torch.zeros(1)}}, path)
+    assert "hold a.b a second time" in refused([path], ErrorCode.BAD_INPUT)
 
 
 def test_a_name_in_two_shards_names_both(tmp_path):

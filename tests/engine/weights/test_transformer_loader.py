@@ -59,6 +59,11 @@ def diffusers_folder(tmp_path, golden_model):
     return tmp_path / "transformer"
 
 
+only_where_maps_are_told = pytest.mark.skipif(
+    not Path("/proc/self/maps").exists(), reason="the system does not tell what is mapped"
+)
+
+
 def refused(paths, **options):
     with pytest.raises(UserError) as error:
         load_transformer(paths, dtype=torch.float32, **{"heads": HEADS, **options})
@@ -175,16 +180,27 @@ def test_one_file_of_either_layout_loads(write, original, converted, golden_mode
         torch.testing.assert_close(forward(model), forward(golden_model), atol=CLOSE, rtol=0)
 
 
-def test_weights_that_need_no_conversion_stay_mapped():
-    first, second = (load_transformer(SHARDS, dtype=torch.float32, heads=HEADS) for _ in range(2))
-    mapped = Path("/proc/self/maps")
-    if not mapped.exists():
-        pytest.skip("this system does not tell what is mapped")
-    weight = first.blocks[0].ffn.net[0].proj.weight
-    places = [line for line in mapped.read_text().splitlines() if SHARDS[0].name in line]
-    starts = [tuple(int(edge, 16) for edge in line.split()[0].split("-")) for line in places]
-    assert any(start <= weight.data_ptr() < end for start, end in starts)
-    assert second.blocks[0].ffn.net[0].proj.weight.data_ptr() != 0
+def mapped_places(path):
+    """Where in this process's memory a file is mapped."""
+    lines = [line for line in Path("/proc/self/maps").read_text().splitlines() if line.endswith(path.name)]
+    return [tuple(int(edge, 16) for edge in line.split()[0].split("-")) for line in lines]
+
+
+@only_where_maps_are_told
+def test_weights_that_need_no_conversion_stay_mapped(write, original):
+    path = write(original, "mapped.safetensors")
+    model = load_transformer([path], dtype=torch.float32, heads=HEADS)
+    places = mapped_places(path)
+    weights = [parameter.data_ptr() for parameter in model.parameters()]
+    assert all(any(start <= weight < end for start, end in places) for weight in weights)
+
+
+@only_where_maps_are_told
+def test_a_file_that_was_converted_is_let_go(write, original):
+    path = write(original, "converted.safetensors")
+    model = load_transformer([path], dtype=torch.bfloat16, heads=HEADS)
+    assert model.scale_shift_table.dtype is torch.float32
+    assert mapped_places(path) == []
 
 
 def describe(folder, **content):
