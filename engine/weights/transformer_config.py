@@ -15,6 +15,8 @@ PUBLISHED_HEAD_WIDTH = 128
 TransformerConfig = dict[str, object]
 
 _LARGEST_HEADS = 1024
+_LONGEST_POSITIONS = 1 << 16
+_EPSILON = 1e-6
 _CLASSES = frozenset({"WanModel", "WanTransformer3DModel"})
 _NAMES_OF_AUTHORS = {
     "in_dim": "in_channels",
@@ -101,19 +103,18 @@ def agreed_config(
     if description is None:
         return transformer_config(shapes, heads=heads)
     described = described_config(description)
-    told = heads if heads is not None else _told_heads(description, described)
-    config = transformer_config(shapes, heads=told)
-    for key in _READ_FROM_SHAPES:
+    told = _told_count(description, described, "num_attention_heads", most=_LARGEST_HEADS)
+    config = transformer_config(shapes, heads=told if heads is None else heads)
+    for key in (*_READ_FROM_SHAPES, *(("attention_head_dim",) if heads is None else ())):
         said = described.get(key, config[key])
         said = tuple(said) if isinstance(said, list) else said
         if said != config[key]:
             raise _disagreeing(description, key, f"{said} where the weights have {config[key]}")
     if described.get("qk_norm", _QUERY_KEY_NORM) != _QUERY_KEY_NORM:
         raise _disagreeing(description, "qk_norm", f"{described['qk_norm']}, which is no norm of Wan2.1")
-    for key in ("eps", "rope_max_seq_len"):
-        if (number := _told_number(description, described, key)) is not None:
-            config[key] = number
-    return config
+    config["eps"] = _told_epsilon(description, described)
+    positions = _told_count(description, described, "rope_max_seq_len", most=_LONGEST_POSITIONS)
+    return config if positions is None else config | {"rope_max_seq_len": positions}
 
 
 def _shape(shapes: Mapping[str, Shape], key: str, dimensions: int) -> Shape:
@@ -123,19 +124,19 @@ def _shape(shapes: Mapping[str, Shape], key: str, dimensions: int) -> Shape:
     return shape
 
 
-def _told_heads(path: Path, described: TransformerConfig) -> int | None:
-    heads = _told_number(path, described, "num_attention_heads")
-    if isinstance(heads, float):
-        raise _disagreeing(path, "num_attention_heads", f"{heads}, which is no whole number")
-    return heads
-
-
-def _told_number(path: Path, described: TransformerConfig, key: str) -> int | float | None:
+def _told_count(path: Path, described: TransformerConfig, key: str, *, most: int) -> int | None:
     number = described.get(key)
-    if number is not None and (
-        isinstance(number, bool) or not isinstance(number, int | float) or number <= 0
-    ):
-        raise _disagreeing(path, key, f"{number!r}, which is no number above zero")
+    if number is None:
+        return None
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= most:
+        raise _disagreeing(path, key, f"{number!r}, which is no whole number from 1 to {most}")
+    return number
+
+
+def _told_epsilon(path: Path, described: TransformerConfig) -> float:
+    number = described.get("eps", _EPSILON)
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number < 1:
+        raise _disagreeing(path, "eps", f"{number!r}, which is not between 0 and 1")
     return number
 
 

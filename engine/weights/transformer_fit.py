@@ -7,6 +7,8 @@ from engine.networks.adapters import ExpressionAdapter, VoiceAdapter
 from engine.protocol.errors import ErrorCode, UserError
 from engine.weights.weight_errors import GET_FITTING
 
+_PATCH = (1, 2, 2)
+
 
 def check_image_to_video(config: Mapping[str, object], path: Path) -> None:
     """Check that a transformer animates a picture the way the adapters were trained with.
@@ -23,6 +25,8 @@ def check_image_to_video(config: Mapping[str, object], path: Path) -> None:
         kind = "a model that does not look at the picture itself, as Wan2.1's image-to-video model does"
     elif channels_in != _condition_channels(channels_out):
         kind = f"another variant, with {channels_in} channels where image-to-video has 36"
+    elif config["patch_size"] != _PATCH:
+        kind = f"another variant, with tokens of {config['patch_size']} where Wan2.1 has {_PATCH}"
     else:
         return
     raise UserError(

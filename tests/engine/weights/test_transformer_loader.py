@@ -221,10 +221,26 @@ def test_heads_come_from_the_description_of_the_authors(tmp_path):
     [
         ({"num_heads": 4, "num_layers": 40}, "num_layers is 40 where the weights have 3"),
         ({"num_heads": 4, "ffn_dim": 13824}, "ffn_dim is 13824"),
-        ({"num_heads": "4"}, "no number above zero"),
-        ({"num_heads": 0}, "no number above zero"),
+        ({"num_heads": "4"}, "no whole number"),
+        ({"num_heads": 0}, "no whole number"),
         ({"num_heads": 4.5}, "no whole number"),
+        ({"num_heads": 10**9}, "no whole number"),
         ({"num_heads": 4, "eps": True}, "eps is True"),
+        ({"num_heads": 4, "eps": float("nan")}, "eps is nan"),
+        ({"num_heads": 4, "eps": 2}, "eps is 2"),
+        (
+            {"_class_name": "WanTransformer3DModel", "num_attention_heads": 4, "rope_max_seq_len": 10**12},
+            "rope_max",
+        ),
+        (
+            {"_class_name": "WanTransformer3DModel", "num_attention_heads": 4, "attention_head_dim": 128},
+            "head_dim",
+        ),
+        ({"_class_name": "WanTransformer3DModel", "num_attention_heads": 4, "qk_norm": "none"}, "qk_norm"),
+        (
+            {"_class_name": "WanTransformer3DModel", "num_attention_heads": 4, "patch_size": [1, 1, 1]},
+            "patch_size",
+        ),
         ({"num_heads": 5}, "cannot have 5 heads"),
         ({"_class_name": "UNet"}, "not of a Wan transformer"),
     ],
@@ -315,6 +331,11 @@ def test_a_first_and_last_frame_model_is_called_by_its_name(write, original):
 def test_another_number_of_channels_is_refused(write, original):
     weights = {**original, "patch_embedding.weight": torch.ones(96, 52, 1, 2, 2)}
     assert "52 channels where image-to-video has 36" in refused([write(weights)]).message
+
+
+def test_other_patches_are_refused(write, original):
+    weights = {**original, "patch_embedding.weight": torch.ones(96, 36, 1, 1, 4)}
+    assert "tokens of (1, 1, 4)" in refused([write(weights)]).message
 
 
 def test_an_adapter_in_place_of_the_transformer_is_called_by_its_name():
