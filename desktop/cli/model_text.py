@@ -11,6 +11,7 @@ _CAPABILITY_WORDS = {
     Capability.IDENTITY: "identity",
     Capability.MOTION_INTENSITY: "motion intensity",
 }
+_MOST_CHANGED_SHOWN = 3
 WEIGHTS_ARE_RANDOM = "weights are random: what they render is noise"
 
 
@@ -30,10 +31,23 @@ def bundle_lines(listed: ListedBundle) -> list[str]:
     if bundle.random_weights:
         lines.append(f"  [yellow]note[/yellow]    its {WEIGHTS_ARE_RANDOM}")
     lines += [f"  note    {shown(note)}" for note in bundle.notes]
-    if listed.changed_files:
-        lines += [f"  [red]changed[/red] {shown(path)}" for path in listed.changed_files]
-        lines.append(f"          Check the bundle with: masque models verify {shown(bundle.name)}")
+    lines += _changed_lines(listed)
     return lines
+
+
+def _changed_lines(listed: ListedBundle) -> list[str]:
+    """Return what to say of files that are not as they were verified."""
+    if not listed.changed_files:
+        return []
+    if not listed.bundle.folder.is_dir():
+        return ["  [red]gone[/red]    its folder is not there: connect the disk, or remove the bundle"]
+    first = listed.changed_files[:_MOST_CHANGED_SHOWN]
+    more = len(listed.changed_files) - len(first)
+    return [
+        *(f"  [red]changed[/red] {shown(path)}" for path in first),
+        *([f"          and {more} more"] if more else []),
+        f"          Check the bundle with: masque models verify {shown(listed.bundle.name)}",
+    ]
 
 
 def known_lines(known: CatalogueBundle) -> list[str]:

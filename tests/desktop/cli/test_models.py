@@ -109,6 +109,23 @@ def test_changed_files_are_shown_and_verified_anew(bundle, masque, capsys):
     assert masque("models", "list")["installed"][0]["changed_files"] == []
 
 
+def test_a_bundle_whose_disk_is_gone_is_told_in_a_line(bundle, masque, capsys):
+    bundle.rename(bundle.with_name("elsewhere"))
+    (listed,) = masque("models", "list")["installed"]
+    assert len(listed["changed_files"]) > 10
+    text = text_of(capsys, "models", "list")
+    assert "its folder is not there" in text
+    assert text.count(str(bundle)) == 1
+
+
+def test_many_changed_files_are_not_all_listed_to_a_person(bundle, capsys):
+    for path in bundle.rglob("*.json"):
+        os.utime(path, ns=(1, 1))
+    text = text_of(capsys, "models", "list")
+    assert text.count(f"changed {bundle}") == 3
+    assert "more Check the bundle with" in text
+
+
 def test_a_damaged_file_fails_the_check_and_the_record_stays(bundle, masque, capsys):
     path = bundle / "fantasytalking_model.ckpt"
     path.write_bytes(path.read_bytes()[:1000])
