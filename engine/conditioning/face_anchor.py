@@ -28,12 +28,13 @@ FARTHEST_ASIDE = 0.45
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AnchoredFace:
     """A face in a frame: `points` [5, 2] and `box` (left, top, right, bottom) in pixels, from a pixel's
-    corner; `likeness` to the anchor, at most 1.
+    corner; `likeness` to the anchor, at most 1; `anchor`: by which one it was found.
     """
 
     points: Points
     box: Points
     likeness: float
+    anchor: "FaceAnchor"
 
 
 class FaceAnchor:
@@ -58,7 +59,10 @@ class FaceAnchor:
         if face is None:
             return None
         return AnchoredFace(
-            points=apply(face.pose, self._points), box=_box(face.pose), likeness=face.likeness
+            points=apply(face.pose, self._points),
+            box=_box(face.pose),
+            likeness=face.likeness,
+            anchor=self,
         )
 
 

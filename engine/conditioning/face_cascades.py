@@ -19,7 +19,7 @@ from engine.draft.motion_smoothing import bridge, smooth_over_time
 Picture = NDArray[np.uint8]
 
 SURVEY_SHARE, FORWARD_SHARE = 0.2, 0.8
-SMOOTHING_S = 0.03
+SMOOTHING_S, JOINING_S = 0.03, 0.3
 REVERSE_BYTES = 256 * 2**20
 ENOUGH_LIKENESS = 0.5
 MOST_ANCHORS, LEAST_RUN = 12, 4
@@ -155,20 +155,49 @@ class _Following:
         for picture in self._frames.pictures(numbers):
             yield shrunken(picture, self._survey.shrink)
 
+    def _switches(self, known: NDArray[np.intp]) -> list[int]:
+        """Return which of the known frames follow right after a frame with another anchor."""
+        faces = [face for face in self._faces if face is not None]
+        return [
+            place
+            for place in range(1, len(known))
+            if known[place] == known[place - 1] + 1 and faces[place].anchor is not faces[place - 1].anchor
+        ]
+
     def faces(self) -> list[FoundFace | None]:
         """Return the faces, smoothed over time, in pixels of the whole frames."""
         known = np.flatnonzero([face is not None for face in self._faces])
         if len(known) == 0:
             return [None] * len(self._faces)
         found = np.stack([np.vstack([f.points, f.box.reshape(2, 2)]) for f in self._faces if f is not None])
-        sigma = SMOOTHING_S / _usual_step_s(self._frames.times)
-        steady = smooth_over_time(bridge(found, known, len(self._faces)), None, sigma) / self._survey.shrink
+        step_s = _usual_step_s(self._frames.times)
+        joined = without_jumps(found, self._switches(known), max(1, round(JOINING_S / step_s)))
+        bridged = bridge(joined, known, len(self._faces))
+        steady = smooth_over_time(bridged, None, SMOOTHING_S / step_s) / self._survey.shrink
         faces: list[FoundFace | None] = [None] * len(self._faces)
         for number in known.tolist():
             numbers = steady[number].astype(np.float64)
             # tracked is from a pixel's corner, points count from its middle
             faces[number] = FoundFace(points=numbers[:5] - 0.5, box=numbers[5:].ravel())
         return faces
+
+
+def without_jumps(values: NDArray[np.float64], switches: Sequence[int], reach: int) -> NDArray[np.float64]:
+    """Return values [n, ...] whose jumps at `switches` (beyond the motion on both sides) are spread over
+    `reach` frames before and after.
+    """
+    result = values.copy()
+    for place in switches:
+        steps = [values[end] - values[end - 1] for end in (place - 1, place + 1) if 0 < end < len(values)]
+        motion = np.mean(steps, axis=0) if steps else np.zeros_like(values[0])
+        jump = values[place] - values[place - 1] - motion
+        for step in range(reach):
+            share = 0.5 * (1.0 - (step + 0.5) / reach)
+            if place - 1 - step >= 0:
+                result[place - 1 - step] += share * jump
+            if place + step < len(values):
+                result[place + step] -= share * jump
+    return result
 
 
 def _usual_step_s(times: Sequence[Fraction]) -> float:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.conditioning.onnx_structure import check_structure
 from engine.media.opencv import cv2
 from engine.media.read_errors import reading
 from engine.protocol.errors import ErrorCode, UserError
@@ -24,11 +25,12 @@ class OnnxNetwork:
     def __init__(self, path: Path) -> None:
         self._path = path
         with reading(path):
-            content = np.frombuffer(path.read_bytes(), np.uint8)
+            content = path.read_bytes()
         try:
-            self._network = cv2.dnn.readNetFromONNX(content)
+            check_structure(content)
+            self._network = cv2.dnn.readNetFromONNX(np.frombuffer(content, np.uint8))
             self._outputs = self._network.getUnconnectedOutLayersNames()
-        except cv2.error as error:
+        except (cv2.error, ValueError) as error:
             raise self._unreadable(str(error)) from error
         if not self._outputs:
             raise self._unreadable("no outputs")

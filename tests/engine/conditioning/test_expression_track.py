@@ -16,7 +16,7 @@ from engine.conditioning.expression_track import (
     expression_track,
 )
 from engine.conditioning.face_alignment import align_face, encoder_input
-from engine.conditioning.face_cascades import CascadeFaceFinder
+from engine.conditioning.face_cascades import CascadeFaceFinder, without_jumps
 from engine.conditioning.face_finder import DriverFrames
 from engine.conditioning.face_landmark_finder import LandmarkFaceFinder
 from engine.conditioning.face_track import face_track
@@ -279,3 +279,17 @@ def test_a_clip_of_one_frame_is_enough(tmp_path, bright_finder, side):
             analysed(tmp_path / "one.mkv", bright_finder)
     else:
         assert analysed(tmp_path / "one.mkv", bright_finder).found_T.tolist() == [True]
+
+
+def test_a_jump_between_two_measurements_becomes_a_slope():
+    moving = np.arange(20.0)[:, None] * [3.0, -1.0]
+    measured = moving.copy()
+    measured[10:] += [8.0, 0.0]
+    joined = without_jumps(measured, [10], reach=5)
+    assert np.abs(np.diff(joined, axis=0) - [3.0, -1.0]).max() < 1.0
+    np.testing.assert_allclose(joined[[0, 4, 15, 19]], measured[[0, 4, 15, 19]])
+
+
+def test_motion_without_a_jump_is_left_alone():
+    moving = np.linspace(0.0, 7.0, 9)[:, None] * [3.0, -1.0]
+    np.testing.assert_allclose(without_jumps(moving, [1, 4, 8], reach=5), moving, atol=1e-12)

@@ -66,6 +66,27 @@ def test_an_operation_that_does_not_exist_is_refused(tmp_path):
         OnnxNetwork(write(tmp_path, content)).run(np.zeros((1, 3, 4, 4), np.float32))
 
 
+WEIGHT = np.ones((3, 3, 1, 1), np.float32)
+SHAPE = {"out": (1, 3, 4, 4)}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        model([node("Conv", ["picture", "gone"], ["out"])], {"weight": WEIGHT}, (1, 3, 4, 4), SHAPE),
+        model([node("Conv", ["picture", "weight"], ["away"])], {"weight": WEIGHT}, (1, 3, 4, 4), SHAPE),
+        model([node("Co\x85v", ["picture", "weight"], ["out"])], {"weight": WEIGHT}, (1, 3, 4, 4), SHAPE),
+        double(4).replace(b"weight", b"weig\xfft"),
+        double(4).replace(b"\x08\x03\x08\x03\x08\x01\x08\x01", b"\x08\x03\x08\x7f\x08\x01\x08\x01"),
+    ],
+    ids=["input that nothing gives", "output that nothing gives", "operation", "name", "weights too few"],
+)
+def test_a_network_that_does_not_hang_together_never_reaches_opencv(tmp_path, content):
+    with pytest.raises(UserError, match="is not an ONNX network") as refused:
+        OnnxNetwork(write(tmp_path, content))
+    assert "OpenCV" not in refused.value.report.details["reason"]
+
+
 def test_another_network_in_the_detector_s_place_is_refused(tmp_path):
     detector = OnnxFaceDetector(write(tmp_path, double(4)))
     with pytest.raises(UserError, match="is not the face detector of a model bundle"):
