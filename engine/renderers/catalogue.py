@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from engine.locations import engine_locations
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.render_request import RendererName
 from engine.renderers.renderer import Renderer, RendererFactory
@@ -14,7 +15,16 @@ def _draft(cache: Path) -> Renderer:
     return DraftRenderer(cache)
 
 
-RENDERERS: Mapping[RendererName, RendererFactory] = {RendererName.DRAFT: _draft}
+def _diffusion(cache: Path) -> Renderer:
+    from engine.renderers.diffusion import DiffusionRenderer
+
+    return DiffusionRenderer(cache, engine_locations().data)
+
+
+RENDERERS: Mapping[RendererName, RendererFactory] = {
+    RendererName.DRAFT: _draft,
+    RendererName.DIFFUSION: _diffusion,
+}
 
 
 def make_renderer(

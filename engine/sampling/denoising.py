@@ -14,10 +14,6 @@ from engine.sampling.guided_velocity import Velocity
 LATENT_CHANNELS = 16
 
 
-class SamplingStoppedError(Exception):
-    """The pass was told to stop; it ends within one step, between two blocks."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StepDone:
     """A step that is done: its number from 1, how many there are, and what the picture looks like by now.

@@ -8,7 +8,7 @@ import torch
 from engine.networks.adapter_attention import group_rows
 from engine.networks.shot_tokens import AdapterName
 from engine.protocol.diffusion_settings import Solver
-from engine.sampling.denoising import KnownStart, SamplingStoppedError, denoise, shot_noise
+from engine.sampling.denoising import KnownStart, denoise, shot_noise
 from engine.sampling.flow_solver import flow_solver
 from engine.sampling.guidance import Branch, GuidanceScales, TextRole
 from engine.sampling.guided_velocity import DiffusionModel, GuidedVelocity
@@ -76,10 +76,10 @@ def test_a_stop_ends_the_pass_between_two_blocks():
     def on_block():
         calls.append(None)
         if len(calls) == 8:
-            raise SamplingStoppedError
+            raise InterruptedError
 
     solver = flow_solver(Solver.EULER, steps=4, shift=5.0)
-    with pytest.raises(SamplingStoppedError):
+    with pytest.raises(InterruptedError):
         denoise(golden().inputs["latents"][0], velocity(on_block=on_block), solver)
     blocks_of_a_step = 2 * 3
     assert blocks_of_a_step < len(calls) == 8 < 2 * blocks_of_a_step
@@ -123,14 +123,19 @@ def test_the_bank_makes_the_projections_of_keys_and_values_needless():
     transformer = copy.deepcopy(known.model.transformer)
     shot = conditions({EXPRESSION: {1: clip("A")}})
     bank = key_value_bank(transformer, known.model.projections, shot)
-    before = sum(parameter.numel() for parameter in transformer.parameters())
+    groups = {name: group_rows(shot.regions, people) for name, people in shot.adapters.items()}
+    noisy = torch.cat([known.inputs["latents"][0], known.inputs["condition"][0]])
+
+    def found():
+        return LockstepTransformer(transformer, bank).velocities(
+            noisy, known.inputs["timestep"], [FULL], groups
+        )
+
+    whole, before = found()[FULL], sum(parameter.numel() for parameter in transformer.parameters())
     drop_key_value_projections(transformer)
     after = sum(parameter.numel() for parameter in transformer.parameters())
     assert before - after == 3 * 4 * (96 * 96 + 96)
-    groups = {name: group_rows(shot.regions, people) for name, people in shot.adapters.items()}
-    noisy = torch.cat([known.inputs["latents"][0], known.inputs["condition"][0]])
-    found = LockstepTransformer(transformer, bank).velocities(noisy, known.inputs["timestep"], [FULL], groups)
-    assert torch.equal(found[FULL], forward(shot.adapters))
+    assert torch.equal(found()[FULL], whole)
     tokens_of_a_block = 2 * 512 + 257 + 24 * 17 + 1
     assert bank_bytes(bank) == 3 * 2 * tokens_of_a_block * 96 * 4
 

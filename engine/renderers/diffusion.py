@@ -1,0 +1,90 @@
+"""The diffusion renderer: Wan2.1-I2V with FantasyPortrait's and FantasyTalking's adapters in one pass."""
+
+from pathlib import Path
+
+import torch
+
+from engine.bundles.installed_bundle import InstalledBundle
+from engine.bundles.registry import installed_bundle, require_unchanged
+from engine.conditioning.condition_cache import ConditionCache
+from engine.conditioning.expression_track import ExpressionStoppedError
+from engine.memory.device import compute_precision, render_device
+from engine.protocol.diffusion_settings import DiffusionSettings
+from engine.protocol.errors import ErrorCode, UserError
+from engine.protocol.jobs import RenderResult
+from engine.protocol.render_request import RenderRequest
+from engine.renderers.diffusion_characters import Watch
+from engine.renderers.diffusion_conditions import ShotPreparation
+from engine.renderers.diffusion_models import BundleModels
+from engine.renderers.diffusion_pieces import ShotPieces
+from engine.renderers.diffusion_record import diffusion_record
+from engine.renderers.fingerprint import fingerprint
+from engine.renderers.finished_frames import FinishedFrames
+from engine.renderers.render_notes import RenderNotes
+from engine.renderers.renderer import RenderReport, RenderStoppedError
+from engine.renderers.take_rendering import render_take
+
+CACHE_FOLDER = "conditions"
+
+
+class DiffusionRenderer:
+    """Renders with an installed model bundle. `cache` keeps encoded conditions, `data` the bundles' list."""
+
+    def __init__(self, cache: Path, data: Path) -> None:
+        self._cache = cache / CACHE_FOLDER
+        self._data = data
+
+    def render(self, request: RenderRequest, work: Path, report: RenderReport) -> RenderResult:
+        """Render what is missing and write the take's files, as `render_take` says.
+
+        Raises MemoryError where the device has too little memory.
+        """
+        settings = _settings(request)
+        bundle = installed_bundle(self._data, settings.bundle)
+        require_unchanged(bundle)
+
+        def render_missing(frames: FinishedFrames, notes: RenderNotes) -> None:
+            self._render_missing(request, bundle, frames, notes, report, work)
+
+        owner = f"{fingerprint(request)} {_weights(bundle)}"
+        try:
+            return render_take(request, work, report, owner=owner, render_missing=render_missing)
+        except ExpressionStoppedError as error:
+            raise RenderStoppedError from error
+        except torch.OutOfMemoryError as error:
+            raise MemoryError(str(error)) from error
+
+    def _render_missing(
+        self,
+        request: RenderRequest,
+        bundle: InstalledBundle,
+        frames: FinishedFrames,
+        notes: RenderNotes,
+        report: RenderReport,
+        work: Path,
+    ) -> None:
+        device = render_device()
+        precision = compute_precision(device, _settings(request).precision)
+        models = BundleModels(bundle, device, precision, report)
+        cache = ConditionCache(self._cache)
+        watch = Watch(
+            tell=lambda phase: report.progress(phase, frames.count, None), should_stop=report.should_stop
+        )
+        prepared = ShotPreparation(request, models, cache, watch).prepared(_settings(request))
+        notes.keep_record(diffusion_record(prepared.shot, models))
+        notes.keep_warnings((*prepared.warnings, *cache.warnings))
+        ShotPieces(prepared.shot, models, cache, frames, report, work).render(notes)
+
+
+def _settings(request: RenderRequest) -> DiffusionSettings:
+    if request.diffusion is None:
+        raise UserError(
+            "The render request says nothing of its model bundle.",
+            next_step="Build it again from its scene.",
+            code=ErrorCode.BAD_INPUT,
+        )
+    return request.diffusion
+
+
+def _weights(bundle: InstalledBundle) -> str:
+    return " ".join(file.sha256 for part in bundle.parts.values() for file in part.files)

@@ -1,0 +1,225 @@
+"""What each character of a request brings to the adapters: faces of clips and voices, encoded and kept.
+
+Characters are numbered from 1 in the request's order.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.bundles.installed_bundle import PartName
+from engine.conditioning.channel_gains import strength_per_latent_frame
+from engine.conditioning.character_features import CharacterFeatures, features_at_model_frames
+from engine.conditioning.condition_cache import ConditionCache, cache_key
+from engine.conditioning.expression_track import ExpressionTools, ExpressionTrack, expression_track
+from engine.conditioning.face_cascades import CascadeFaceFinder
+from engine.conditioning.face_finder import FaceFinder
+from engine.conditioning.face_landmark_finder import LandmarkFaceFinder
+from engine.conditioning.model_time import ModelTime
+from engine.conditioning.region_growth import NO_GROWTH, RegionGrowth, travel
+from engine.conditioning.speech import speech_hidden, speech_key
+from engine.conditioning.voice_timeline import voice_track
+from engine.networks.adapter_projections import AdapterProjections
+from engine.networks.shot_tokens import AdapterName, CharacterTokens
+from engine.networks.token_windows import TokenWindows, expression_windows, voice_windows
+from engine.protocol.clips import DrivingInput
+from engine.protocol.curves import Channel
+from engine.protocol.diffusion_settings import Precision
+from engine.protocol.render_request import CharacterInput, RenderRequest
+from engine.renderers.diffusion_models import BundleModels
+
+EXPRESSION_VERSION = 1
+NEUTRAL_SPAN_S = Fraction(1, 10)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class CastTokens:
+    """All characters' tokens by adapter, the projections of the adapters that speak, sentences for the take.
+
+    `growths`: how far each character's region grows for the travel of who drives it.
+    """
+
+    growths: tuple[RegionGrowth, ...] = ()
+    adapters: dict[AdapterName, dict[int, CharacterTokens]] = field(default_factory=dict)
+    projections: dict[AdapterName, AdapterProjections] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """How a preparation is followed: it tells a phase in words for a person, and asks whether to stop."""
+
+    tell: Callable[[str], None]
+    should_stop: Callable[[], bool]
+
+
+class CastPreparation:
+    """Prepares the characters of a request on the transformer's clock."""
+
+    def __init__(
+        self,
+        request: RenderRequest,
+        time: ModelTime,
+        models: BundleModels,
+        cache: ConditionCache,
+        watch: Watch,
+    ) -> None:
+        self._request = request
+        self._time = time
+        self._models = models
+        self._cache = cache
+        self._watch = watch
+
+    def cast(self) -> CastTokens:
+        """Return every character's tokens. Raises UserError for drivers and voices that cannot be used."""
+        cast = CastTokens()
+        self._add_expressions(cast)
+        self._add_voices(cast)
+        return cast
+
+    def _add_expressions(self, cast: CastTokens) -> None:
+        tracks = [self._tracks(character) for character in self._request.characters]
+        cast.growths = tuple(_growth(found) for found in tracks)
+        features = {
+            label: found
+            for label, (character, known) in enumerate(zip(self._request.characters, tracks, strict=True), 1)
+            if (found := features_at_model_frames(character, known, self._time)) is not None
+        }
+        cast.warnings += dict.fromkeys(line for known in tracks for track in known for line in track.report)
+        cast.warnings += [line for found in features.values() for line in found.report]
+        if not features:
+            return
+        adapter = self._models.expression_adapter()
+        windows = expression_windows(self._time.model_frame_count)
+        cast.projections[AdapterName.EXPRESSION] = adapter.projections
+        with torch.inference_mode():
+            cast.adapters[AdapterName.EXPRESSION] = {
+                label: self._expression(label, adapter.tokens(found.features_TE), windows, found)
+                for label, found in features.items()
+            }
+
+    def _expression(
+        self, label: int, tokens_KD: torch.Tensor, windows: TokenWindows, found: CharacterFeatures
+    ) -> CharacterTokens:
+        spans = [self._time.latent_span(frame) for frame in range(self._time.latent_frames)]
+        present = torch.tensor([bool(found.present_T[span.start : span.stop].any()) for span in spans])
+        return self._tokens(label, Channel.EXPRESSION, tokens_KD, windows, present)
+
+    def _add_voices(self, cast: CastTokens) -> None:
+        hidden = {}
+        for label, character in enumerate(self._request.characters, 1):
+            known = voice_track(self._request, character, self._time)
+            if known is not None:
+                cast.warnings += known.report
+                hidden[label] = self._hidden(known.samples)
+        if not hidden:
+            return
+        adapter = self._models.voice_adapter()
+        cast.projections[AdapterName.VOICE] = adapter.projections
+        present = torch.ones(self._time.latent_frames, dtype=torch.bool)
+        with torch.inference_mode():
+            cast.adapters[AdapterName.VOICE] = {
+                label: self._tokens(
+                    label,
+                    Channel.VOICE,
+                    adapter.tokens(found),
+                    voice_windows(self._time.model_frame_count, found.shape[0]),
+                    present,
+                )
+                for label, found in hidden.items()
+            }
+
+    def _hidden(self, samples: NDArray[np.float32]) -> torch.Tensor:
+        """Return what the speech encoder hears in a voice track, [K, H]."""
+        identity = self._models.identity(PartName.SPEECH_ENCODER)
+        key = speech_key(samples, weights=identity, precision=Precision.FLOAT32.value)
+
+        def make() -> dict[str, torch.Tensor]:
+            self._watch.tell("Listening to the voice")
+            with self._models.speech_encoder() as encoder:
+                return {"hidden": speech_hidden(encoder, samples, self._models.device)}
+
+        return self._cache.tensors(key, make)["hidden"]
+
+    def _tokens(
+        self,
+        label: int,
+        channel: Channel,
+        tokens_KD: torch.Tensor,
+        windows: TokenWindows,
+        present_F: torch.Tensor,
+    ) -> CharacterTokens:
+        curve = self._request.characters[label - 1].curve(channel)
+        strength = strength_per_latent_frame(curve, channel, self._time)
+        return CharacterTokens(
+            tokens_KD=tokens_KD,
+            windows=windows,
+            strength_F=torch.from_numpy(strength),
+            present_F=present_F,
+        )
+
+    def _tracks(self, character: CharacterInput) -> list[ExpressionTrack]:
+        return [self._track(clip) for clip in character.driving]
+
+    def _track(self, clip: DrivingInput) -> ExpressionTrack:
+        finder, parts = self._finder()
+        start, end = _analysed_span(clip)
+        key = cache_key(
+            "expression",
+            version=EXPRESSION_VERSION,
+            clip=clip.content_hash,
+            start=start,
+            end=end,
+            face=clip.face_index,
+            finder=finder.name,
+            weights=self._models.identity(PartName.EXPRESSION_ENCODER, *parts),
+        )
+
+        def make() -> dict[str, torch.Tensor]:
+            tools = ExpressionTools(
+                finder=finder, encoder=self._models.expression_encoder, device=self._models.device
+            )
+            return expression_track(
+                clip.path,
+                span_s=(start, end),
+                face_index=clip.face_index,
+                tools=tools,
+                on_progress=lambda _share: self._watch.tell(f"Following the face in {clip.path.name}"),
+                should_stop=self._watch.should_stop,
+            ).to_tensors()
+
+        return ExpressionTrack.from_tensors(self._cache.tensors(key, make))
+
+    def _finder(self) -> tuple[FaceFinder, tuple[PartName, ...]]:
+        parts = (PartName.FACE_DETECTOR, PartName.FACE_LANDMARKS)
+        bundle = self._models.bundle
+        if not all(part in bundle.parts for part in parts):
+            return CascadeFaceFinder(), ()
+        detector, landmarks = (bundle.paths(part)[0] for part in parts)
+        return LandmarkFaceFinder(detector, landmarks), parts
+
+
+def _analysed_span(clip: DrivingInput) -> tuple[Fraction, Fraction]:
+    """Return the seconds of the file to analyse: what the clip shows, and its neutral face."""
+    if clip.neutral_s is None:
+        return clip.source_in_s, clip.source_out_s
+    return min(clip.source_in_s, clip.neutral_s), max(clip.source_out_s, clip.neutral_s + NEUTRAL_SPAN_S)
+
+
+def _growth(tracks: list[ExpressionTrack]) -> RegionGrowth:
+    """Return the most that any of a character's drivers travels at each side."""
+    grown = NO_GROWTH
+    for track in tracks:
+        found = travel(track.boxes_T4)
+        grown = replace(
+            grown,
+            left=max(grown.left, found.left),
+            right=max(grown.right, found.right),
+            up=max(grown.up, found.up),
+            down=max(grown.down, found.down),
+        )
+    return grown

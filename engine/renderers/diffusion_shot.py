@@ -1,0 +1,71 @@
+"""Everything a render by the transformer has settled before its first step."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.conditioning.model_time import ModelTime
+from engine.conditioning.picture_fit import PictureFit
+from engine.networks.adapter_projections import AdapterProjections
+from engine.networks.shot_tokens import AdapterName
+from engine.protocol.diffusion_settings import DiffusionSettings, LongShotMode
+from engine.protocol.render_request import RenderRequest
+from engine.sampling.conditions import ShotConditions
+from engine.sampling.guidance import GuidanceScales
+from engine.sampling.long_shots import FRAMES_PER_LATENT, Piece, WindowPlan, continuation_pieces
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DiffusionShot:
+    """A request on the transformer's clock and grid.
+
+    `conditions` hold no plate of any length: each pass gets its own. `projections`: the adapters that speak.
+    """
+
+    request: RenderRequest
+    settings: DiffusionSettings
+    time: ModelTime
+    fit: PictureFit
+    conditions: ShotConditions
+    projections: Mapping[AdapterName, AdapterProjections]
+    scales: GuidanceScales
+
+    @property
+    def pass_latents(self) -> int:
+        """The most latent frames of one pass."""
+        return (self.settings.segment_frames - 1) // FRAMES_PER_LATENT + 1
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """The passes one after another; a shot in context windows is a single one."""
+        whole = self.time.latent_frames
+        if self.settings.long_shot is LongShotMode.CONTEXT_WINDOWS:
+            return (Piece(start=0, end=whole, known=0),)
+        overlap = (self.settings.overlap_frames - 1) // FRAMES_PER_LATENT + 1
+        return continuation_pieces(whole, most=self.pass_latents, overlap=overlap)
+
+    @property
+    def windows(self) -> WindowPlan | None:
+        """The windows of a shot that is longer than one pass and made in context windows; else None."""
+        blended = self.settings.long_shot is LongShotMode.CONTEXT_WINDOWS
+        if not blended or self.time.latent_frames <= self.pass_latents:
+            return None
+        return WindowPlan(
+            latent_frames=self.time.latent_frames,
+            length=self.pass_latents,
+            overlap=self.settings.overlap_frames // FRAMES_PER_LATENT,
+            seed=self.request.seed,
+        )
+
+    def project_frames(self, piece: Piece) -> range:
+        """Return the project frames that a piece's new model frames reach."""
+        first = self._frames_up_to(piece.first_frame + piece.known_frames - 1) if piece.known else 0
+        last_of_shot = piece.end == self.time.latent_frames
+        end = self.time.project_frame_count
+        return range(
+            first, end if last_of_shot else self._frames_up_to(piece.first_frame + piece.frame_count - 1)
+        )
+
+    def _frames_up_to(self, model_frame: int) -> int:
+        """Return how many project frames lie at or before a model frame."""
+        positions = self.time.model_positions()
+        return sum(position <= model_frame for position in positions)
