@@ -231,29 +231,47 @@ def drawn_clip(tmp_path_factory):
     return path
 
 
+def drawn_points(roll, travel_x):
+    """Where the drawn face has its eyes and its mouth's middle, [3, 2]."""
+    turn = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
+    away = np.array([[208, 218], [304, 218], [256, 344]]) - [256, 330]
+    return away @ turn.T + [256 + travel_x, 330]
+
+
+def eyes_and_mouth(points):
+    return np.stack([points[0], points[1], points[3:].mean(axis=0)])
+
+
+def cascade_track(path):
+    with VideoReader(path) as reader:
+        frames = DriverFrames(path=path, reader=reader, times=reader.times_s, check=lambda: None)
+        return face_track(frames, 0, CascadeFaceFinder(), lambda share: None)
+
+
 def test_without_networks_a_drawn_face_is_found_where_its_eyes_and_mouth_are(drawn_clip):
-    with VideoReader(drawn_clip) as reader:
-        frames = DriverFrames(path=drawn_clip, reader=reader, times=reader.times_s, check=lambda: None)
-        track = face_track(frames, 0, CascadeFaceFinder(), lambda share: None)
+    track = cascade_track(drawn_clip)
     assert track.gaps == (range(4, 6),)
-    drawn = np.array([[208, 218], [304, 218], [256, 344], [256, 344]])
     for number in (0, 3, 6, 9):
-        roll = 0.015 * number
-        turn = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
-        expected = (drawn - [256, 330]) @ turn.T + [256 + 4.0 * number, 330]
-        points = track.points_T52[number]
-        measured = np.stack([points[0], points[1], points[3:].mean(axis=0), points[3:].mean(axis=0)])
-        assert np.abs(measured - expected).max() < 12, (number, measured, expected)
+        expected = drawn_points(roll=0.015 * number, travel_x=4.0 * number)
+        assert np.abs(eyes_and_mouth(track.points_T52[number]) - expected).max() < 12
+
+
+def test_without_networks_a_face_that_looks_all_different_later_is_measured_anew(tmp_path):
+    light = np.linspace(1.5, 0.3, 512)[None, :, None]
+    frames = [draw_face(DrawnExpression(travel_x=2.0 * n)) for n in range(5)]
+    tilted = [draw_face(DrawnExpression(travel_x=2.0 * n, roll=0.45)) for n in range(5, 10)]
+    frames += [np.clip(frame * light, 0, 255).astype(np.uint8) for frame in tilted]
+    write_drawn_clip(tmp_path / "light.mkv", frames, RATE)
+    track = cascade_track(tmp_path / "light.mkv")
+    assert track.found_T.all()
+    expected = drawn_points(roll=0.45, travel_x=18.0)
+    assert np.abs(eyes_and_mouth(track.points_T52[9]) - expected).max() < 25
 
 
 def test_without_networks_the_points_hold_still_on_a_face_that_does(tmp_path):
     frames = [draw_face(DrawnExpression(mouth_open=0.1 * (number % 4))) for number in range(8)]
     write_drawn_clip(tmp_path / "still.mkv", frames, RATE)
-    with VideoReader(tmp_path / "still.mkv") as reader:
-        frames = DriverFrames(
-            path=tmp_path / "still.mkv", reader=reader, times=reader.times_s, check=lambda: None
-        )
-        track = face_track(frames, 0, CascadeFaceFinder(), lambda share: None)
+    track = cascade_track(tmp_path / "still.mkv")
     assert track.found_T.all()
     assert np.ptp(track.points_T52, axis=0).max() < 1.0
 
