@@ -8,6 +8,7 @@ from engine.bundles.bundle_mark import BundleMark, read_mark
 from engine.bundles.catalogue import CatalogueBundle, known_bundles
 from engine.bundles.installed_bundle import BundlePart, Capability, InstalledBundle, PartFile, PartName
 from engine.bundles.part_search import FoundPart
+from engine.bundles.provenance import licences_of, notes_on
 from engine.bundles.required_parts import required_parts
 from engine.weights.inspection_progress import InspectionProgress, ProgressCount
 from engine.weights.part_checks import check_parts
@@ -68,35 +69,8 @@ def _bundle(
         folder=place,
         parts=parts,
         capabilities=capabilities,
-        licences=() if mark.random_weights else _licences(known, parts),
+        licences=() if mark.random_weights else licences_of(known, parts),
         voice_frame_rate=known.capability(Capability.VOICE_DRIVEN).frame_rate if speaks else None,
         random_weights=mark.random_weights,
-        notes=() if mark.random_weights else _notes(known, parts),
+        notes=() if mark.random_weights else notes_on(known, parts),
     )
-
-
-def _licences(known: CatalogueBundle, parts: Mapping[PartName, BundlePart]) -> tuple[str, ...]:
-    """Return each licence once, with the projects it covers."""
-    projects: dict[str, list[str]] = {}
-    for name in parts:
-        part = known.part(name)
-        covered = projects.setdefault(part.licence or "unknown", [])
-        if part.project and part.project not in covered:
-            covered.append(part.project)
-    return tuple(f"{licence} ({', '.join(covered)})" for licence, covered in projects.items())
-
-
-def _notes(known: CatalogueBundle, parts: Mapping[PartName, BundlePart]) -> tuple[str, ...]:
-    """Return what differs from the published files whose hashes are known, and what a missing part means."""
-    hashes = {(name, Path(file.path).name): file.sha256 for name in parts for file in parts[name].files}
-    others = [
-        f"{Path(file.file).name} is not the published file, byte for byte; it fits all the same"
-        for file in known.published_files
-        if hashes.get((file.part, Path(file.file).name), file.sha256) != file.sha256
-    ]
-    without = [
-        f"without {part.title} {part.without_it}"
-        for part in known.parts
-        if part.without_it and part.name not in parts
-    ]
-    return (*others, *without)

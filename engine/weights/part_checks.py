@@ -8,10 +8,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from engine.bundles.installed_bundle import PartName
 from engine.media.opencv import cv2
+from engine.media.read_errors import reading
 from engine.networks.adapter_projections import AdapterProjections
 from engine.weights.adapter_loader import load_expression_adapter, load_voice_adapter
 from engine.weights.encoder_loaders import (
@@ -104,8 +106,10 @@ def _check_speech_encoder(paths: Paths) -> tuple[PartSizes]:
 
 
 def _check_onnx(paths: Paths) -> tuple[PartSizes]:
+    with reading(paths[0]):
+        content = np.frombuffer(paths[0].read_bytes(), np.uint8)
     try:
-        cv2.dnn.readNetFromONNX(str(paths[0]))
+        cv2.dnn.readNetFromONNX(content)
     except cv2.error as error:
         raise unreadable_file(paths[0], "are damaged, or not an ONNX network") from error
     return ({},)
