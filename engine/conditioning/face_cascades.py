@@ -19,7 +19,7 @@ from engine.draft.motion_smoothing import bridge, smooth_over_time
 Picture = NDArray[np.uint8]
 
 SURVEY_SHARE, FORWARD_SHARE = 0.2, 0.8
-SMOOTHING_S, JOINING_S = 0.03, 0.3
+SMOOTHING_S, JOINING_S, LARGEST_JUMP = 0.03, 0.3, 0.9
 REVERSE_BYTES = 256 * 2**20
 ENOUGH_LIKENESS = 0.5
 MOST_ANCHORS, LEAST_RUN = 12, 4
@@ -156,12 +156,16 @@ class _Following:
             yield shrunken(picture, self._survey.shrink)
 
     def _switches(self, known: NDArray[np.intp]) -> list[int]:
-        """Return which of the known frames follow right after a frame with another anchor."""
+        """Return which of the known frames follow right after a frame with another anchor, and show the face
+        about where that does: a cut is no fault of measuring.
+        """
         faces = [face for face in self._faces if face is not None]
         return [
             place
             for place in range(1, len(known))
-            if known[place] == known[place - 1] + 1 and faces[place].anchor is not faces[place - 1].anchor
+            if known[place] == known[place - 1] + 1
+            and faces[place].anchor is not faces[place - 1].anchor
+            and _is_near(faces[place - 1].points, faces[place].points)
         ]
 
     def faces(self) -> list[FoundFace | None]:
@@ -198,6 +202,11 @@ def without_jumps(values: NDArray[np.float64], switches: Sequence[int], reach: i
             if place + step < len(values):
                 result[place + step] -= share * jump
     return result
+
+
+def _is_near(before: NDArray[np.float64], after: NDArray[np.float64]) -> bool:
+    apart = float(np.linalg.norm(after[1] - after[0]))
+    return float(np.abs(after - before).max()) < LARGEST_JUMP * apart
 
 
 def _usual_step_s(times: Sequence[Fraction]) -> float:
