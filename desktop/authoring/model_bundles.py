@@ -33,6 +33,7 @@ _SECONDS_OF_ITS_OWN = 2.0
 _SECONDS_TO_END = 10.0
 _INTERRUPTED = 130
 _KILLED = -9
+_ENDED_BY_ITSELF = {0, 1, 2}
 _LOG_TAIL_CHARACTERS = 4000
 
 
@@ -177,6 +178,8 @@ def _answer(arguments: list[str], on_progress: Callable[[CheckProgress], None]) 
             status = child.wait()
         finally:
             _end(child)
+        if status not in _ENDED_BY_ITSELF:
+            raise _crashed(answer, status)
         return _checked(answer, status, log)
 
 
@@ -196,16 +199,28 @@ def _checked(answer: dict[str, Any], status: int, log: IO[str]) -> dict[str, Any
             code=ErrorCode(answer["code"]),
             details=answer["details"],
         )
+    log.seek(0)
+    raise BugError(f"engine.weights ended with {status}:\n{log.read()[-_LOG_TAIL_CHARACTERS:]}")
+
+
+def _crashed(last: dict[str, Any], status: int) -> BaseException:
+    """Return what to raise for a child that did not end by itself; `last` is the last it said."""
     if status in {_INTERRUPTED, -signal.SIGINT}:
-        raise KeyboardInterrupt
+        return KeyboardInterrupt()
     if status == _KILLED:
-        raise UserError(
+        return UserError(
             "The check was stopped by the system, most likely for want of memory.",
             next_step="Close other programs and try again.",
             code=ErrorCode.OUT_OF_MEMORY,
         )
-    log.seek(0)
-    raise BugError(f"engine.weights ended with {status}:\n{log.read()[-_LOG_TAIL_CHARACTERS:]}")
+    if "progress" not in last:
+        return BugError(f"engine.weights ended with {status} before it read a file")
+    file = last["progress"]["file"]
+    return UserError(
+        f"{file} could not be read to its end: the check broke off. It is most likely damaged.",
+        next_step="Get the file again from where it is published.",
+        code=ErrorCode.FILE_UNREADABLE,
+    )
 
 
 def _end(child: subprocess.Popen[str]) -> None:

@@ -9,9 +9,12 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
+from desktop.authoring.model_bundles import add_model
 from desktop.cli.main import run
+from engine.protocol.errors import ErrorCode, UserError
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -138,6 +141,20 @@ def test_a_damaged_file_fails_the_check_and_the_record_stays(bundle, masque, cap
     assert listed["changed_files"] == [str(path)]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a crash is a signal on POSIX only")
+def test_a_file_that_crashes_its_reader_is_named(bundle, masque_home):
+    def crash(progress):
+        for child in children_of(os.getpid()):
+            if "engine.weights" in child.cmdline():
+                child.send_signal(signal.SIGSEGV)
+
+    before = (masque_home / "data" / "models.json").read_bytes()
+    with pytest.raises(UserError, match="most likely damaged") as error:
+        add_model(masque_home / "data", bundle, name=None, on_progress=crash)
+    assert error.value.report.code is ErrorCode.FILE_UNREADABLE
+    assert (masque_home / "data" / "models.json").read_bytes() == before
+
+
 def test_a_folder_that_is_not_there_is_refused_at_once(refused, tmp_path):
     error = refused("models", "add", tmp_path / "nowhere")
     assert (error["code"], str(tmp_path / "nowhere") in error["message"]) == ("file_missing", True)
@@ -198,7 +215,6 @@ def test_an_interruption_leaves_nothing_half_registered_and_no_child(masque_home
 
 
 def children_of(process_id):
-    psutil = pytest.importorskip("psutil")
     try:
         return psutil.Process(process_id).children()
     except psutil.NoSuchProcess:
