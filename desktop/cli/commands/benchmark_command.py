@@ -69,6 +69,8 @@ def step(
     arguments += [f"--characters={characters}", f"--precision={precision}", f"--repeats={repeats}"]
     switches = {"--clip-only": not with_voice, "--full-size": full_size}
     arguments += [name for name, is_on in switches.items() if is_on]
+    if not as_json:
+        console().print("[dim]measuring; on a processor this takes minutes[/dim]")
     answer = _measured("step", *arguments)
     if as_json:
         present(as_json, answer)
@@ -131,8 +133,8 @@ def _show_step(answer: Mapping[str, Any]) -> None:
         f"{answer['median_ratio']:.3f}), {answer['teraflop_per_s']:.3f} TFLOP/s",
         f"  keys and values once for a shot: {ours['preparation_s']:.3f} s; spread over 30 steps "
         f"{answer['spread_s']:.3f} s a step, {answer['spread_ratio']:.3f} of the published time",
-        f"  peak memory without the projections they replace: {answer['peak_memory_dropped_bytes'] / 1e9:.2f} "
-        "GB",
+        "  peak memory without the projections they replace: "
+        f"{answer['peak_memory_dropped_bytes'] / 1e9:.2f} GB",
         f"  largest difference {answer['largest_difference']:.1e} at a standard deviation of "
         f"{answer['standard_deviation']:.2f}",
     ):

@@ -121,9 +121,10 @@ def test_operations_are_counted_as_torch_counts_them(asked):
 def test_the_benchmark_says_all_about_both_ways():
     answer = json.loads(json.dumps(asdict(run_step_benchmark(tiny()))))
     assert set(answer) == {
-        "device", "precision", "threads", "parameters", "adapter_parameters", "tokens", "options", "published",
-        "masque", "spread_s", "peak_memory_dropped_bytes", "bank_bytes", "flop", "teraflop_per_s", "ratio",
-        "median_ratio", "spread_ratio", "largest_difference", "standard_deviation",
+        "device", "precision", "threads", "parameters", "adapter_parameters", "tokens", "options",
+        "published", "masque", "spread_s", "peak_memory_dropped_bytes", "bank_bytes", "flop",
+        "teraflop_per_s", "ratio", "median_ratio", "spread_ratio", "largest_difference",
+        "standard_deviation",
     }  # fmt: skip
     assert (answer["published"]["forwards"], answer["masque"]["forwards"]) == (3, 2)
     assert len(answer["published"]["runs_s"]) == len(answer["masque"]["runs_s"]) == 2
