@@ -43,7 +43,7 @@ class JobBars:
         running = job.state is JobState.RUNNING
         self._progress.update(
             self._tasks[job.job_id],
-            completed=job.progress.frames_done,
+            completed=job.progress.done * job.progress.frame_count,
             total=job.progress.frame_count or None,
             phase=job.progress.phase if running and job.progress.phase else job.state.value,
         )

@@ -119,4 +119,4 @@ def share_done(job: JobView) -> float:
     """Return how much of a job is done, 0 to 1."""
     if job.state is JobState.DONE:
         return 1.0
-    return job.progress.frames_done / job.progress.frame_count if job.progress.frame_count else 0.0
+    return job.progress.done

@@ -79,8 +79,8 @@ class SceneListModel(QAbstractListModel):
             if job.state is JobState.RUNNING and self._queue.is_stranded(job):
                 statuses[job.scene_id] = (self.tr("interrupted"), StatusTone.WAITING)
             elif job.state is JobState.RUNNING:
-                share = 100 * job.progress.frames_done // max(1, job.progress.frame_count)
-                statuses[job.scene_id] = (self.tr("rendering %d %%") % share, StatusTone.RUNNING)
+                share = self.tr("rendering %d %%") % int(100 * job.progress.done)
+                statuses[job.scene_id] = (share, StatusTone.RUNNING)
             elif job.state in WAITING_STATES and _tone(statuses, job.scene_id) is not StatusTone.RUNNING:
                 word = self.tr("queued") if job.state is JobState.QUEUED else self.tr("paused")
                 statuses[job.scene_id] = (word, StatusTone.WAITING)

@@ -73,12 +73,22 @@ class RenderResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobProgress:
-    """How far a job is. `phase` is a word for a person; `seconds_left` is None until it can be told."""
+    """How far a job is. `phase` is a word for a person; `seconds_left` is None until it can be told.
+
+    `share` (0..1) is how much of the work is done where finished frames alone do not tell it.
+    """
 
     phase: str = ""
     frames_done: int = 0
     frame_count: int = 0
     seconds_left: float | None = None
+    share: float | None = None
+
+    @property
+    def done(self) -> float:
+        """How much of the work is done, from 0 to 1."""
+        frames = self.frames_done / self.frame_count if self.frame_count else 0.0
+        return frames if self.share is None else max(self.share, frames)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,7 @@ from engine.sampling.long_shots import BlendedVelocity, Piece
 Picture = NDArray[np.uint8]
 
 MASK_CHANNELS = 4
+STEPS_SHARE = 0.95
 
 
 class ShotPieces:
@@ -180,7 +181,8 @@ class ShotPieces:
         left = done.steps - done.step + done.steps * (len(pieces) - number - 1)
         piece = f"Piece {number + 1} of {len(pieces)}, step" if len(pieces) > 1 else "Step"
         phase = f"{piece} {done.step} of {done.steps}"
-        self._report.progress(phase, self._frames.count, self._pace.seconds_left(left))
+        share = STEPS_SHARE * (number + done.step / done.steps) / len(pieces)
+        self._report.progress(phase, self._frames.count, self._pace.seconds_left(left), share)
         middle = done.clean_16FHW[:, done.clean_16FHW.shape[1] // 2]
         shown = self._shot.project_frames(pieces[number])
         frame = (shown.start + shown.stop) // 2

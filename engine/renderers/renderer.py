@@ -18,8 +18,13 @@ class RenderReport(Protocol):
     def step(self) -> None:
         """Note that the render is getting on."""
 
-    def progress(self, phase: str, frames_done: int, seconds_left: float | None) -> None:
-        """Tell the phase, in a word for a person, and how many frames are finished."""
+    def progress(
+        self, phase: str, frames_done: int, seconds_left: float | None, share: float | None = None
+    ) -> None:
+        """Tell the phase, in a word for a person, and how many frames are finished.
+
+        `share` (0..1): how much of the work is done, where that is more than the frames tell.
+        """
 
     def preview(self, frame: int, jpeg: Callable[[], bytes]) -> None:
         """Offer a small picture of a frame; `jpeg` is called only when one is due."""

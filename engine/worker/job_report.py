@@ -33,7 +33,9 @@ class JobReport:
         """Note that the render is getting on."""
         self._heartbeat.tick()
 
-    def progress(self, phase: str, frames_done: int, seconds_left: float | None) -> None:
+    def progress(
+        self, phase: str, frames_done: int, seconds_left: float | None, share: float | None = None
+    ) -> None:
         """Tell how far the render is: a new phase and the last frame at once, the rest ten times a second."""
         self.step()
         now = time.monotonic()
@@ -42,7 +44,11 @@ class JobReport:
             return
         self._phase, self._told_at, self._frames_told = phase, now, frames_done
         progress = JobProgress(
-            phase=phase, frames_done=frames_done, frame_count=self._frame_count, seconds_left=seconds_left
+            phase=phase,
+            frames_done=frames_done,
+            frame_count=self._frame_count,
+            seconds_left=seconds_left,
+            share=share,
         )
         self._pipe.send(WorkerProgress(job_id=self._job_id, progress=progress))
 

@@ -89,7 +89,7 @@ class QuietReport:
     def step(self):
         pass
 
-    def progress(self, phase, frames_done, seconds_left):
+    def progress(self, phase, frames_done, seconds_left, share=None):
         self.phases.append(phase)
 
     def preview(self, frame, jpeg):
