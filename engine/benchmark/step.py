@@ -34,7 +34,8 @@ _Made = TypeVar("_Made")
 class WayMeasures:
     """One way's step: its forwards, seconds of each run, the most memory of tensors with the weights.
 
-    `preparation_s` is spent once for a shot: mask and windows, or bank and groups.
+    `preparation_s` is spent once for a shot: mask and windows, or bank and groups. `processor_s` is the least
+    of what the process's threads spent together on a run: what to compare on a busy machine without a card.
     """
 
     forwards: int
@@ -42,6 +43,7 @@ class WayMeasures:
     runs_s: tuple[float, ...]
     best_s: float
     median_s: float
+    processor_s: float
     peak_memory_bytes: int
 
 
@@ -70,9 +72,18 @@ class StepBenchmark:
     teraflop_per_s: float
     ratio: float
     median_ratio: float
+    processor_ratio: float
     spread_ratio: float
     largest_difference: float
     standard_deviation: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Spent:
+    """Seconds on the clock, and of all threads together."""
+
+    clock_s: float
+    processor_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -123,9 +134,9 @@ class _StepMeasuring:
         model = self._shot.model
         parameters = parameter_count(model.transformer), parameter_count(*model.projections.values())
         seen_published = self._see_published()
-        bank, bank_s = self._timed(self._bank)
+        bank, for_bank = self._timed(self._bank)
         seen_ours = self._see_ours(bank)
-        published, ours = self._timed_in_turn(bank, bank_s, seen_published, seen_ours)
+        published, ours = self._timed_in_turn(bank, for_bank.clock_s, seen_published, seen_ours)
         drop_key_value_projections(model.transformer)
         dropped = self._see_ours(bank)
         spread_s = ours.best_s + ours.preparation_s / STEPS_OF_A_PASS
@@ -147,6 +158,7 @@ class _StepMeasuring:
             teraflop_per_s=flop / ours.best_s / 1e12,
             ratio=ours.best_s / published.best_s,
             median_ratio=ours.median_s / published.median_s,
+            processor_ratio=ours.processor_s / published.processor_s,
             spread_ratio=spread_s / published.best_s,
             largest_difference=float((seen_ours.velocity - seen_published.velocity).abs().max()),
             standard_deviation=float(seen_published.velocity.std()),
@@ -157,16 +169,16 @@ class _StepMeasuring:
     ) -> tuple[WayMeasures, WayMeasures]:
         """Return both ways' measures; they take turns, so that a busy machine slows down both."""
         latents, timestep = self._shot.latents_16FHW, self._shot.timestep
-        published, published_s = self._timed(self._published)
-        ours, groups_s = self._timed(lambda: self._ours(bank))
-        published_runs: list[float] = []
-        our_runs: list[float] = []
+        published, for_masks = self._timed(self._published)
+        ours, for_groups = self._timed(lambda: self._ours(bank))
+        published_runs: list[_Spent] = []
+        our_runs: list[_Spent] = []
         for _ in range(self._options.repeats):
             published_runs.append(self._timed(lambda: published(latents, timestep))[1])
             our_runs.append(self._timed(lambda: ours(latents, timestep, 0))[1])
         return (
-            _measures(seen_published, published_s, published_runs),
-            _measures(seen_ours, bank_s + groups_s, our_runs),
+            _measures(seen_published, for_masks.clock_s, published_runs),
+            _measures(seen_ours, bank_s + for_groups.clock_s, our_runs),
         )
 
     def _flop(self, bank: tuple[BlockKeysValues, ...]) -> int:
@@ -210,20 +222,23 @@ class _StepMeasuring:
         (velocity, forwards), peak = watched(self._device, work, held_bytes=held)
         return _Seen(velocity=velocity, forwards=forwards, peak_bytes=peak)
 
-    def _timed(self, work: Callable[[], _Made]) -> tuple[_Made, float]:
+    def _timed(self, work: Callable[[], _Made]) -> tuple[_Made, _Spent]:
         wait_for(self._device)
-        started = time.perf_counter()
+        started_s, processor_s = time.perf_counter(), time.process_time()
         made = work()
         wait_for(self._device)
-        return made, time.perf_counter() - started
+        spent = _Spent(clock_s=time.perf_counter() - started_s, processor_s=time.process_time() - processor_s)
+        return made, spent
 
 
-def _measures(seen: _Seen, preparation_s: float, runs_s: Sequence[float]) -> WayMeasures:
+def _measures(seen: _Seen, preparation_s: float, runs: Sequence[_Spent]) -> WayMeasures:
+    runs_s = tuple(run.clock_s for run in runs)
     return WayMeasures(
         forwards=seen.forwards,
         preparation_s=preparation_s,
-        runs_s=tuple(runs_s),
+        runs_s=runs_s,
         best_s=min(runs_s),
         median_s=median(runs_s),
+        processor_s=min(run.processor_s for run in runs),
         peak_memory_bytes=seen.peak_bytes,
     )

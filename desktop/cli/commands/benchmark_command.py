@@ -130,7 +130,8 @@ def _show_step(answer: Mapping[str, Any]) -> None:
         f"{answer['device']}, {answer['precision']}, best of {options['repeats']}",
         table(("", "forwards", "best", "median", "peak memory"), rows),
         f"Masque takes [bold]{answer['ratio']:.3f}[/bold] of the published time (median "
-        f"{answer['median_ratio']:.3f}), {answer['teraflop_per_s']:.3f} TFLOP/s",
+        f"{answer['median_ratio']:.3f}, processor time {answer['processor_ratio']:.3f}), "
+        f"{answer['teraflop_per_s']:.3f} TFLOP/s",
         f"  keys and values once for a shot: {ours['preparation_s']:.3f} s; spread over 30 steps "
         f"{answer['spread_s']:.3f} s a step, {answer['spread_ratio']:.3f} of the published time",
         "  peak memory without the projections they replace: "

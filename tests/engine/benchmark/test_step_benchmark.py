@@ -123,13 +123,14 @@ def test_the_benchmark_says_all_about_both_ways():
     assert set(answer) == {
         "device", "precision", "threads", "parameters", "adapter_parameters", "tokens", "options",
         "published", "masque", "spread_s", "peak_memory_dropped_bytes", "bank_bytes", "flop",
-        "teraflop_per_s", "ratio", "median_ratio", "spread_ratio", "largest_difference",
-        "standard_deviation",
+        "teraflop_per_s", "ratio", "median_ratio", "processor_ratio", "spread_ratio",
+        "largest_difference", "standard_deviation",
     }  # fmt: skip
     assert (answer["published"]["forwards"], answer["masque"]["forwards"]) == (3, 2)
     assert len(answer["published"]["runs_s"]) == len(answer["masque"]["runs_s"]) == 2
     for way in (answer["published"], answer["masque"]):
         assert 0 < way["best_s"] <= way["median_s"] <= max(way["runs_s"])
+        assert way["processor_s"] > 0
     assert answer["spread_s"] > answer["masque"]["best_s"]
     assert answer["ratio"] == answer["masque"]["best_s"] / answer["published"]["best_s"]
     assert answer["largest_difference"] < 1e-4
