@@ -12,7 +12,7 @@ window, K tokens on a timeline; H heads of width W, C = H*W.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +22,9 @@ from engine.networks.shot_tokens import NOBODY, CharacterTokens, TokenRegions
 KeysValues = tuple[torch.Tensor, torch.Tensor]
 """Keys and values [K+1, H, W] of one character for one block; the last row is the token of zeros."""
 
+MOST_ROWS = 8192
+"""How many rows of several latent frames are computed at once: more is no faster and takes more memory."""
+
 _GroupKey = tuple[tuple[int, ...], tuple[int, ...]]
 
 
@@ -30,22 +33,26 @@ class RowGroup:
     """Rows of some latent frames that attend to the same characters through windows of equal length.
 
     `rows_GR` (int64) are positions in N; shorter lists are filled up by repeating a row. `kept_P` are the
-    positions in G*R that count, `weights_P` (float32) the factor of each. `windows` has for each of
-    `characters` the window's tokens [G, L] as rows of its keys and values.
+    positions in G*R that count, `rows_P` the rows they are, none of them twice, `weights_P` (float32) the
+    factor of each. `windows` has for each of `characters` the window's tokens [G, L] as rows of its keys and
+    values. `first_row`: where the rows are one range of N without filling, its first; else None.
     """
 
     characters: tuple[int, ...]
     rows_GR: torch.Tensor
     kept_P: torch.Tensor
+    rows_P: torch.Tensor
     weights_P: torch.Tensor
     windows: tuple[torch.Tensor, ...]
+    first_row: int | None
 
     def to(self, device: torch.device) -> "RowGroup":
         """Return the group with its tensors on a device."""
-        return RowGroup(
-            characters=self.characters,
+        return replace(
+            self,
             rows_GR=self.rows_GR.to(device),
             kept_P=self.kept_P.to(device),
+            rows_P=self.rows_P.to(device),
             weights_P=self.weights_P.to(device),
             windows=tuple(window.to(device) for window in self.windows),
         )
@@ -73,7 +80,11 @@ def group_rows(regions: TokenRegions, characters: Mapping[int, CharacterTokens])
             if rows.rows_R.numel():
                 lengths = tuple(int(characters[label].windows.lengths_F[frame]) for label in members)
                 pending.setdefault((members, lengths), []).append(rows)
-    return tuple(_group(members, lengths, rows, characters) for (members, lengths), rows in pending.items())
+    return tuple(
+        _group(members, lengths, batch, characters)
+        for (members, lengths), rows in pending.items()
+        for batch in _batches(rows)
+    )
 
 
 def attend(
@@ -81,14 +92,29 @@ def attend(
 ) -> torch.Tensor:
     """Return what an adapter adds to the cross-attention before its output projection, [N, H, W]."""
     result_NHW = torch.zeros_like(query_NHW)
-    for group in groups:
-        query_GHRW = query_NHW[group.rows_GR].transpose(1, 2)
-        keys, values = _windowed(group, keys_values)
-        found_GHRW = F.scaled_dot_product_attention(query_GHRW, keys, values)
-        found_PHW = found_GHRW.transpose(1, 2).flatten(0, 1)[group.kept_P]
-        weights = group.weights_P.to(found_PHW.dtype)[:, None, None]
-        result_NHW.index_add_(0, group.rows_GR.flatten()[group.kept_P], found_PHW * weights)
+    add_attended(result_NHW, query_NHW, groups, keys_values)
     return result_NHW
+
+
+def add_attended(
+    result_NHW: torch.Tensor,
+    query_NHW: torch.Tensor,
+    groups: tuple[RowGroup, ...],
+    keys_values: Mapping[int, KeysValues],
+) -> None:
+    """Add it to `result_NHW` in place. Factors and sums are float32; the order of sums is always the same."""
+    for group in groups:
+        keys, values = _windowed(group, keys_values)
+        found_GHRW = F.scaled_dot_product_attention(_taken(query_NHW, group).transpose(1, 2), keys, values)
+        found_PHW = found_GHRW.transpose(1, 2).flatten(0, 1)
+        weights_P11 = group.weights_P[:, None, None]
+        if group.first_row is not None:
+            result_NHW[group.first_row : group.first_row + len(found_PHW)] += found_PHW * weights_P11
+            continue
+        if group.kept_P.numel() < group.rows_GR.numel():
+            found_PHW = found_PHW[group.kept_P]
+        # No row comes twice in a group, so writing back needs no atomic sums and is the same in every run.
+        result_NHW[group.rows_P] = (result_NHW[group.rows_P] + found_PHW * weights_P11).to(result_NHW.dtype)
 
 
 def with_zero_token(keys_KC: torch.Tensor, values_KC: torch.Tensor, heads: int) -> KeysValues:
@@ -105,17 +131,31 @@ def _rows_of_frame(
 ) -> Iterator[tuple[tuple[int, ...], _FrameRows]]:
     owner_S, share_S = regions.owner_FS[frame], regions.share_FS[frame]
     first_row = frame * owner_S.shape[0]
-    shared_S = torch.where(owner_S == NOBODY, torch.ones_like(share_S), 1.0 - share_S)
     strengths = [float(characters[label].strength_F[frame]) for label in present]
-    for label, strength in zip(present, strengths, strict=True):
-        yield (label,), _weighted(frame, first_row, (owner_S == label) * share_S * strength)
+    own = [
+        (owner_S == label) * share_S * strength for label, strength in zip(present, strengths, strict=True)
+    ]
+    if len(present) > 1:
+        for label, factor_S in zip(present, own, strict=True):
+            yield (label,), _weighted(frame, first_row, factor_S)
     if present:
-        yield present, _weighted(frame, first_row, shared_S * (sum(strengths) / len(strengths)))
+        shared_S = torch.where(owner_S == NOBODY, torch.ones_like(share_S), 1.0 - share_S)
+        factor_S = shared_S * (sum(strengths) / len(strengths))
+        # Alone, a character is everyone: both shares of a row are of the same tokens and computed once.
+        yield present, _weighted(frame, first_row, factor_S if len(present) > 1 else factor_S + own[0])
 
 
 def _weighted(frame: int, first_row: int, factor_S: torch.Tensor) -> _FrameRows:
     rows_R = factor_S.nonzero().flatten()
     return _FrameRows(frame=frame, rows_R=first_row + rows_R, weights_R=factor_S[rows_R].float())
+
+
+def _batches(frames: list[_FrameRows]) -> Iterator[list[_FrameRows]]:
+    """Yield the frames, as many at a time as have MOST_ROWS rows together, at least one."""
+    most = max(rows.rows_R.numel() for rows in frames)
+    count = max(1, MOST_ROWS // most)
+    for start in range(0, len(frames), count):
+        yield frames[start : start + count]
 
 
 def _group(
@@ -126,18 +166,35 @@ def _group(
 ) -> RowGroup:
     most = max(rows.rows_R.numel() for rows in frames)
     numbers = torch.arange(most)
+    rows_P = torch.cat([rows.rows_R for rows in frames])
     return RowGroup(
         characters=members,
         rows_GR=torch.stack([rows.rows_R[numbers.clamp(max=rows.rows_R.numel() - 1)] for rows in frames]),
         kept_P=torch.cat(
             [number * most + torch.arange(rows.rows_R.numel()) for number, rows in enumerate(frames)]
         ),
+        rows_P=rows_P,
         weights_P=torch.cat([rows.weights_R for rows in frames]),
         windows=tuple(
             _window_rows(characters[label], [rows.frame for rows in frames], length)
             for label, length in zip(members, lengths, strict=True)
         ),
+        first_row=_first_row(rows_P, most * len(frames)),
     )
+
+
+def _first_row(rows_P: torch.Tensor, count: int) -> int | None:
+    """Return the first of `count` rows where they are one range, else None."""
+    first = int(rows_P[0])
+    return first if torch.equal(rows_P, torch.arange(first, first + count)) else None
+
+
+def _taken(query_NHW: torch.Tensor, group: RowGroup) -> torch.Tensor:
+    """Return a group's queries [G, R, H, W]: without a copy where they lie side by side."""
+    if group.first_row is None:
+        return query_NHW[group.rows_GR]
+    frames, rows = group.rows_GR.shape
+    return query_NHW[group.first_row : group.first_row + frames * rows].unflatten(0, (frames, rows))
 
 
 def _window_rows(character: CharacterTokens, frames: list[int], length: int) -> torch.Tensor:

@@ -108,10 +108,10 @@ def test_known_latents_come_out_as_they_went_in():
 
 
 @pytest.mark.parametrize("tokens", [1, 7, 64, 10_000])
-def test_feed_forward_in_pieces_changes_nothing_that_counts(tokens):
+def test_tokens_in_pieces_change_nothing_that_counts(tokens):
     shot, known = conditions({EXPRESSION: {1: clip("A")}}), golden()
     bank = key_value_bank(known.model.transformer, known.model.projections, shot)
-    transformer = LockstepTransformer(known.model.transformer, bank, feed_forward_tokens=tokens)
+    transformer = LockstepTransformer(known.model.transformer, bank, piece_tokens=tokens)
     groups = {name: group_rows(shot.regions, people) for name, people in shot.adapters.items()}
     noisy = torch.cat([known.inputs["latents"][0], known.inputs["condition"][0]])
     found = transformer.velocities(noisy, known.inputs["timestep"], [FULL], groups)[FULL]
