@@ -1,11 +1,16 @@
 """A block of the transformer on the tokens of one branch, in place and in pieces.
 
 The arithmetic is that of diffusers' `WanTransformerBlock` (published: Wan2.1) with the adapters'
-cross-attention added before the output projection: text + image + strength * adapter. Norms, modulation,
-rotation and the sums of the residual are float32, of one piece of the tokens at a time: one float32 copy of
-all tokens is 1.5 GB at 1280x720. Only what an attention needs is there for all tokens at once.
+cross-attention added before the output projection: text + image + strength * adapter. Norms, modulation and
+rotation are float32, of one piece of the tokens at a time; only what an attention needs is there for all
+tokens at once.
 
-Shapes: N tokens, n those of a piece, C the transformer's width, H heads of width W.
+The tokens themselves stay float32 from the first block to the last, as in Wan2.1's own code. diffusers rounds
+them to the number format of the weights three times in each block: that is most of what bfloat16 costs, and
+float16 has no room for large ones.
+
+Shapes: N tokens, n those of a piece, C the transformer's width, H heads of width W; tokens [1, N, C] are
+float32.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +19,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from diffusers.models.attention_dispatch import dispatch_attention_fn
-from diffusers.models.transformers.transformer_wan import WanAttention, WanTransformerBlock
+from diffusers.models.transformers.transformer_wan import WanTransformerBlock
 
 from engine.networks.adapter_attention import KeysValues, RowGroup, add_attended
 
@@ -62,71 +67,79 @@ class BranchContext:
     adapters: Sequence[tuple[tuple[RowGroup, ...], Mapping[int, KeysValues]]]
 
 
-def pieces(count: int, most: int) -> Iterator[slice]:
-    """Yield the ranges of `count` tokens, `most` at a time."""
-    for start in range(0, count, most):
-        yield slice(start, min(start + most, count))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arithmetic:
+    """How a forward computes: products and attention in `dtype`, at most `piece_tokens` at a time."""
+
+    dtype: torch.dtype
+    piece_tokens: int
+
+    def pieces(self, rows_1NC: torch.Tensor) -> Iterator[slice]:
+        """Yield the ranges of tokens to go through, one piece after another."""
+        count = rows_1NC.shape[1]
+        for start in range(0, count, self.piece_tokens):
+            yield slice(start, min(start + self.piece_tokens, count))
+
+    def by_head(self, rows_1NC: torch.Tensor, heads: int) -> torch.Tensor:
+        """Return room for a number for each head of each token, [1, N, H, W]."""
+        return torch.empty_like(rows_1NC, dtype=self.dtype).unflatten(-1, (heads, -1))
 
 
 def add_self_attention(
-    block: WanTransformerBlock, hidden_1NC: torch.Tensor, parts: Modulation, rotary: Rotary, most: int
+    block: WanTransformerBlock,
+    hidden_1NC: torch.Tensor,
+    parts: Modulation,
+    rotary: Rotary,
+    arithmetic: Arithmetic,
 ) -> None:
     """Add what the tokens find in each other."""
     attention = block.attn1
-    query_1NHW, keys_1NHW, values_1NHW = (_by_head(hidden_1NC, attention) for _ in range(3))
-    for rows in pieces(hidden_1NC.shape[1], most):
-        piece_1nC = hidden_1NC[:, rows]
-        normed = (block.norm1(piece_1nC.float()) * (1 + parts.scale) + parts.shift).type_as(piece_1nC)
+    query, keys, values = (arithmetic.by_head(hidden_1NC, attention.heads) for _ in range(3))
+    for rows in arithmetic.pieces(hidden_1NC):
+        normed = block.norm1(hidden_1NC[:, rows]) * (1 + parts.scale) + parts.shift
+        normed = normed.to(arithmetic.dtype)
         turn = (rotary[0][:, rows], rotary[1][:, rows])
-        query_1NHW[:, rows] = _turned(attention.norm_q(attention.to_q(normed)), attention, turn)
-        keys_1NHW[:, rows] = _turned(attention.norm_k(attention.to_k(normed)), attention, turn)
-        values_1NHW[:, rows] = attention.to_v(normed).unflatten(-1, (attention.heads, -1))
+        query[:, rows] = _turned(attention.norm_q(attention.to_q(normed)), attention.heads, turn)
+        keys[:, rows] = _turned(attention.norm_k(attention.to_k(normed)), attention.heads, turn)
+        values[:, rows] = attention.to_v(normed).unflatten(-1, (attention.heads, -1))
     backend = attention.processor._attention_backend  # diffusers offers no other way to ask
-    attended_1NHW = dispatch_attention_fn(query_1NHW, keys_1NHW, values_1NHW, backend=backend)
-    del query_1NHW, keys_1NHW, values_1NHW
-    for rows in pieces(hidden_1NC.shape[1], most):
-        output = attention.to_out[0](attended_1NHW[:, rows].flatten(2).type_as(hidden_1NC))
-        hidden_1NC[:, rows] = hidden_1NC[:, rows].float() + output * parts.gate
+    found_1NHW = dispatch_attention_fn(query, keys, values, backend=backend)
+    del query, keys, values
+    for rows in arithmetic.pieces(hidden_1NC):
+        output = attention.to_out[0](found_1NHW[:, rows].flatten(2).to(arithmetic.dtype))
+        hidden_1NC[:, rows] += output * parts.gate
 
 
 def add_cross_attention(
-    block: WanTransformerBlock, hidden_1NC: torch.Tensor, context: BranchContext, most: int
+    block: WanTransformerBlock, hidden_1NC: torch.Tensor, context: BranchContext, arithmetic: Arithmetic
 ) -> None:
     """Add what the tokens find in text, image and the adapters' tokens."""
     attention = block.attn2
-    query_1NHW, found_1NHW = _by_head(hidden_1NC, attention), _by_head(hidden_1NC, attention)
-    for rows in pieces(hidden_1NC.shape[1], most):
-        normed = block.norm2(hidden_1NC[:, rows].float()).type_as(hidden_1NC)
-        query_1nC = attention.norm_q(attention.to_q(normed))
-        query_1NHW[:, rows] = query_1nC.unflatten(-1, (attention.heads, -1))
-        query_1HnW = query_1NHW[:, rows].transpose(1, 2)
+    query, found = (arithmetic.by_head(hidden_1NC, attention.heads) for _ in range(2))
+    for rows in arithmetic.pieces(hidden_1NC):
+        normed = block.norm2(hidden_1NC[:, rows]).to(arithmetic.dtype)
+        query[:, rows] = attention.norm_q(attention.to_q(normed)).unflatten(-1, (attention.heads, -1))
+        query_1HnW = query[:, rows].transpose(1, 2)
         found_1HnW = F.scaled_dot_product_attention(query_1HnW, *context.text)
         found_1HnW = found_1HnW + F.scaled_dot_product_attention(query_1HnW, *context.image)
-        found_1NHW[:, rows] = found_1HnW.transpose(1, 2)
+        found[:, rows] = found_1HnW.transpose(1, 2)
     for groups, keys_values in context.adapters:
-        add_attended(found_1NHW[0], query_1NHW[0], groups, keys_values)
-    for rows in pieces(hidden_1NC.shape[1], most):
-        hidden_1NC[:, rows] += attention.to_out[0](found_1NHW[:, rows].flatten(2))
+        add_attended(found[0], query[0], groups, keys_values)
+    for rows in arithmetic.pieces(hidden_1NC):
+        hidden_1NC[:, rows] += attention.to_out[0](found[:, rows].flatten(2))
 
 
 def add_feed_forward(
-    block: WanTransformerBlock, hidden_1NC: torch.Tensor, parts: Modulation, most: int
+    block: WanTransformerBlock, hidden_1NC: torch.Tensor, parts: Modulation, arithmetic: Arithmetic
 ) -> None:
     """Add what each token makes of itself."""
-    for rows in pieces(hidden_1NC.shape[1], most):
-        piece_1nC = hidden_1NC[:, rows]
-        normed = block.norm3(piece_1nC.float()) * (1 + parts.forward_scale) + parts.forward_shift
-        output = block.ffn(normed.type_as(piece_1nC))
-        hidden_1NC[:, rows] = piece_1nC.float() + output.float() * parts.forward_gate
+    for rows in arithmetic.pieces(hidden_1NC):
+        normed = block.norm3(hidden_1NC[:, rows]) * (1 + parts.forward_scale) + parts.forward_shift
+        hidden_1NC[:, rows] += block.ffn(normed.to(arithmetic.dtype)) * parts.forward_gate
 
 
-def _by_head(hidden_1NC: torch.Tensor, attention: WanAttention) -> torch.Tensor:
-    """Return room for a number for each head of each token, [1, N, H, W]."""
-    return torch.empty_like(hidden_1NC).unflatten(-1, (attention.heads, -1))
-
-
-def _turned(rows_1nC: torch.Tensor, attention: WanAttention, rotary: Rotary) -> torch.Tensor:
+def _turned(rows_1nC: torch.Tensor, heads: int, rotary: Rotary) -> torch.Tensor:
     """Return queries or keys [1, n, H, W] turned by their place in the picture and in time, float32."""
     cosines, sines = rotary
-    even, odd = rows_1nC.unflatten(-1, (attention.heads, -1, 2)).unbind(-1)
+    even, odd = rows_1nC.unflatten(-1, (heads, -1, 2)).unbind(-1)
     return torch.stack((even * cosines - odd * sines, even * sines + odd * cosines), dim=-1).flatten(-2)

@@ -15,13 +15,13 @@ from engine.networks.adapter_attention import RowGroup
 from engine.networks.shot_tokens import AdapterName
 from engine.sampling.block_forward import (
     PIECE_TOKENS,
+    Arithmetic,
     BranchContext,
     Modulation,
     Rotary,
     add_cross_attention,
     add_feed_forward,
     add_self_attention,
-    pieces,
 )
 from engine.sampling.guidance import Branch
 from engine.sampling.key_value_bank import BlockKeysValues
@@ -47,7 +47,8 @@ class LockstepTransformer:
     ) -> None:
         self._transformer = transformer
         self._bank = bank
-        self._piece_tokens = piece_tokens
+        weight = transformer.patch_embedding.weight
+        self._arithmetic = Arithmetic(dtype=weight.dtype, piece_tokens=piece_tokens)
         self._on_block = on_block or (lambda: None)
 
     @torch.inference_mode()
@@ -64,7 +65,7 @@ class LockstepTransformer:
         `input_36FHW`: 16 noisy latents, 4 mask channels, 16 latents of the known frames; `timestep`: a number
         in 0..1000 as a tensor of no or one dimension; `groups`: who attends to what, for each adapter.
         """
-        model, most = self._transformer, self._piece_tokens
+        model, arithmetic = self._transformer, self._arithmetic
         tokens_1NC, rotary = self._embedded(input_36FHW)
         embedding_1C, vectors_16C = timestep_embedding(model.condition_embedder, timestep, time_offset_C)
         hidden: dict[Branch, torch.Tensor] = {}
@@ -73,12 +74,12 @@ class LockstepTransformer:
             for branch in branches:
                 self._on_block()
                 if number > 0:
-                    add_self_attention(block, hidden[branch], parts, rotary, most)
+                    add_self_attention(block, hidden[branch], parts, rotary, arithmetic)
                 elif not hidden:
-                    add_self_attention(block, tokens_1NC, parts, rotary, most)
+                    add_self_attention(block, tokens_1NC, parts, rotary, arithmetic)
                     hidden = _copies(tokens_1NC, branches)
-                add_cross_attention(block, hidden[branch], _context(known, branch, groups), most)
-                add_feed_forward(block, hidden[branch], parts, most)
+                add_cross_attention(block, hidden[branch], _context(known, branch, groups), arithmetic)
+                add_feed_forward(block, hidden[branch], parts, arithmetic)
         return {
             branch: self._unpatched(self._projected(hidden[branch], embedding_1C), input_36FHW)
             for branch in branches
@@ -89,7 +90,7 @@ class LockstepTransformer:
         video_1CFHW = input_36FHW[None].to(device=weight.device, dtype=weight.dtype)
         cosines, sines = self._transformer.rope(video_1CFHW)  # each number twice: for both of a pair
         patches = self._transformer.patch_embedding(video_1CFHW)
-        tokens_1NC = patches.flatten(2).transpose(1, 2).contiguous()
+        tokens_1NC = patches.flatten(2).transpose(1, 2).float().contiguous()
         return tokens_1NC, (cosines[..., 0::2].contiguous(), sines[..., 1::2].contiguous())
 
     def _projected(self, hidden_1NC: torch.Tensor, embedding_1C: torch.Tensor) -> torch.Tensor:
@@ -97,9 +98,9 @@ class LockstepTransformer:
         model = self._transformer
         shift, scale = (model.scale_shift_table.float() + embedding_1C[:, None]).chunk(2, dim=1)
         projected = []
-        for rows in pieces(hidden_1NC.shape[1], self._piece_tokens):
-            normed = model.norm_out(hidden_1NC[:, rows].float()) * (1 + scale) + shift
-            projected.append(model.proj_out(normed.type_as(hidden_1NC)))
+        for rows in self._arithmetic.pieces(hidden_1NC):
+            normed = model.norm_out(hidden_1NC[:, rows]) * (1 + scale) + shift
+            projected.append(model.proj_out(normed.to(self._arithmetic.dtype)))
         return torch.cat(projected, dim=1)
 
     def _unpatched(self, patches_1NP: torch.Tensor, input_36FHW: torch.Tensor) -> torch.Tensor:
