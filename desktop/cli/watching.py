@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from engine.client import EngineClient
 from engine.protocol.errors import ErrorCode, UserError
@@ -23,8 +23,8 @@ class JobBars:
             self._progress = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("frames · {task.fields[phase]}"),
+                TaskProgressColumn(),
+                TextColumn("{task.fields[frames]} frames · {task.fields[phase]}"),
                 TimeRemainingColumn(),
                 console=console,
             )
@@ -39,12 +39,13 @@ class JobBars:
         if self._progress is None:
             return
         if job.job_id not in self._tasks:
-            self._tasks[job.job_id] = self._progress.add_task(job.scene_name, total=None, phase="")
+            self._tasks[job.job_id] = self._progress.add_task(job.scene_name, total=None, phase="", frames="")
         running = job.state is JobState.RUNNING
         self._progress.update(
             self._tasks[job.job_id],
-            completed=job.progress.done * job.progress.frame_count,
-            total=job.progress.frame_count or None,
+            completed=job.progress.done,
+            total=1.0 if job.progress.frame_count else None,
+            frames=f"{job.progress.frames_done}/{job.progress.frame_count or '?'}",
             phase=job.progress.phase if running and job.progress.phase else job.state.value,
         )
 
