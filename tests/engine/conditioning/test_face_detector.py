@@ -1,10 +1,7 @@
 """The published detector's boxes from its numbers, and from an ONNX file."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from safetensors.torch import load_file
 
 from engine.conditioning.face_detector import (
     INPUT_HEIGHT,
@@ -16,7 +13,6 @@ from engine.conditioning.face_detector import (
 )
 from tests.engine.conditioning.onnx_files import bright_spot_detector
 
-GOLDEN = Path(__file__).resolve().parents[2] / "data" / "golden"
 PLACES = (680, 170, 40)
 
 
@@ -38,19 +34,6 @@ def nothing_seen():
     return [np.zeros(places, np.float32) for places in PLACES], [
         np.zeros((places, 32), np.float32) for places in PLACES
     ]
-
-
-def test_numbers_become_the_published_boxes():
-    golden = load_file(GOLDEN / "face_geometry.safetensors")
-    height, width = golden["detector_image_height_width"].tolist()
-    matrix = resize_matrix(width, height)
-    np.testing.assert_array_equal(matrix, golden["detector_resize_matrix"].numpy())
-    scores, distances = (
-        [golden[f"detector_{kind}_{level}"].numpy() for level in range(3)] for kind in ("scores", "distances")
-    )
-    found = decode(scores, distances, matrix, (height, width))
-    np.testing.assert_array_equal(found.boxes_N4, golden["detector_boxes"].numpy())
-    np.testing.assert_allclose(found.scores_N, golden["detector_box_scores"].numpy(), atol=1e-5)
 
 
 def test_without_a_sure_place_there_is_no_face():

@@ -1,22 +1,9 @@
 """Regions that grow with the travel of the driver's face."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from safetensors.torch import load_file
 
 from engine.conditioning.region_growth import NO_GROWTH, RegionGrowth, grown_box, travel
-
-GOLDEN = Path(__file__).resolve().parents[2] / "data" / "golden"
-
-
-@pytest.mark.parametrize("face", [0, 1])
-def test_boxes_grow_as_published(face):
-    inputs, outputs = (load_file(GOLDEN / f"{name}.safetensors") for name in ("inputs", "outputs"))
-    growth = travel(inputs["driving_boxes"][face].numpy())
-    box = grown_box(tuple(inputs["face_boxes"][face].tolist()), growth, width=96, height=80)
-    assert list(box) == outputs["extended_boxes"][face].tolist()
 
 
 def test_growth_is_the_travel_beyond_the_first_box_up_to_a_quarter():

@@ -1,17 +1,13 @@
 """The golden tensors, and the weights that belong to them."""
 
-import json
-from pathlib import Path
-
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from engine.networks.expression_encoder import ExpressionEncoder
 from engine.networks.expression_tokens import ExpressionTokens, ExpressionTokensConfig
 from engine.networks.voice_tokens import VoiceTokens
-
-GOLDEN = Path(__file__).resolve().parents[2] / "data" / "golden"
+from tests import golden_encoder
+from tests.golden_model import GOLDEN
 
 
 @pytest.fixture(scope="session")
@@ -35,33 +31,8 @@ def talking_checkpoint():
 
 
 @pytest.fixture(scope="session")
-def encoder_shapes():
-    return json.loads((GOLDEN / "expression_encoder_shapes.json").read_text(encoding="utf-8"))
-
-
-@pytest.fixture(scope="session")
-def encoder_weights(encoder_shapes):
-    """Weights for the expression encoder by the rule in the golden tensors' README."""
-    generator = torch.Generator().manual_seed(20261122)
-    return {name: _drawn(name, encoder_shapes[name], generator) for name in sorted(encoder_shapes)}
-
-
-def _drawn(name, shape, generator):
-    if name.endswith("num_batches_tracked"):
-        return torch.zeros(shape, dtype=torch.int64)
-    drawn = torch.randn(shape, generator=generator)
-    if name.endswith("running_var"):
-        return 1 + 0.1 * drawn.abs()
-    if drawn.ndim >= 2:
-        return drawn / drawn[0].numel() ** 0.5
-    return 1 + 0.1 * drawn if name.endswith("weight") else 0.1 * drawn
-
-
-@pytest.fixture(scope="session")
-def encoder(encoder_weights):
-    made = ExpressionEncoder()
-    made.load_state_dict(encoder_weights)
-    return made
+def encoder():
+    return golden_encoder.encoder()
 
 
 @pytest.fixture(scope="session")

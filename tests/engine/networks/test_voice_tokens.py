@@ -3,19 +3,12 @@ import copy
 import pytest
 import torch
 
-from engine.networks.token_windows import gather_windows, voice_windows
 from engine.networks.voice_tokens import VoiceTokens
 
 
 @pytest.fixture(scope="module")
 def hidden(golden_inputs):
     return golden_inputs["audio_hidden"][0]
-
-
-def test_the_windows_of_the_tokens_are_the_published_ones(voice_tokens, hidden, golden_outputs):
-    with torch.inference_mode():
-        windows = gather_windows(voice_tokens(hidden), voice_windows(17, len(hidden)))
-    torch.testing.assert_close(windows, golden_outputs["audio_windows"][0], atol=1e-4, rtol=0)
 
 
 def test_the_defaults_are_the_published_sizes():

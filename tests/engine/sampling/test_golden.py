@@ -1,4 +1,4 @@
-"""The transformer with both adapters gives what the published code gives."""
+"""What the published code gives: faces, tokens, windows, the transformer with both adapters, sampling."""
 
 import pytest
 
@@ -7,4 +7,4 @@ from tests.golden_cases import CASES
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_result_equals_the_published_one(case):
-    assert case.error() <= case.tolerance
+    assert case.error() <= case.allowed
