@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from engine.networks.shot_tokens import AdapterName, CharacterTokens, TokenRegions
+from engine.networks.shot_tokens import NOBODY, AdapterName, CharacterTokens, TokenRegions
 from engine.sampling.guidance import ShotBranches, TextRole
 
 
@@ -31,8 +31,12 @@ class ShotConditions:
 
     @property
     def branches(self) -> ShotBranches:
-        """What the guidance has to tell apart. An adapter whose strength is 0 throughout says nothing."""
-        speaking = [name for name, characters in self.adapters.items() if _speaks(characters)]
+        """What the guidance has to tell apart.
+
+        An adapter says nothing where its strength is 0 throughout, or where all the picture belongs to
+        characters that have nothing for it.
+        """
+        speaking = [name for name, people in self.adapters.items() if _speaks(self.regions, people)]
         positive, negative = self.text.get(TextRole.PROMPT), self.text.get(TextRole.NEGATIVE)
         same = negative is None or (positive is not None and torch.equal(positive, negative))
         return ShotBranches(adapters=frozenset(speaking), texts_differ=not same)
@@ -63,5 +67,11 @@ class ShotConditions:
         )
 
 
-def _speaks(characters: Mapping[int, CharacterTokens]) -> bool:
-    return any(bool((tokens.present_F & (tokens.strength_F != 0)).any()) for tokens in characters.values())
+def _speaks(regions: TokenRegions, characters: Mapping[int, CharacterTokens]) -> bool:
+    owner_FS, share_FS = regions.owner_FS, regions.share_FS
+    shared_F = ((owner_FS == NOBODY) | (share_FS < 1)).any(dim=1)
+    for label, tokens in characters.items():
+        own_F = ((owner_FS == label) & (share_FS > 0)).any(dim=1)
+        if bool((tokens.present_F & (tokens.strength_F != 0) & (own_F | shared_F)).any()):
+            return True
+    return False

@@ -18,7 +18,7 @@ LATENT_CHANNELS = 16
 class StepDone:
     """A step that is done: its number from 1, how many there are, and what the picture looks like by now.
 
-    `clean_16FHW` is the prediction of the noiseless latents, x - sigma * velocity.
+    `clean_16FHW` is the prediction of the noiseless latents, x - sigma * velocity; known ones are themselves.
     """
 
     step: int
@@ -68,6 +68,8 @@ def denoise(
             latents = known.put_into(latents, noise_16FHW, sigma)
         moving = velocity(latents, timestep, step)
         clean = latents - sigma * moving
+        if known is not None:
+            clean = known.put_into(clean, noise_16FHW, 0.0)
         latents = solver.step(step, moving, latents)
         if on_step is not None:
             on_step(StepDone(step=step + 1, steps=steps, clean_16FHW=clean))

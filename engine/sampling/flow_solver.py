@@ -55,7 +55,7 @@ def flow_solver(solver: Solver, *, steps: int, shift: float) -> FlowSolver:
     if solver is Solver.EULER:
         euler = FlowMatchEulerDiscreteScheduler(num_train_timesteps=TRAIN_TIMESTEPS, shift=shift)
         euler.set_timesteps(sigmas=grid)
-        return _DiffusersSolver(euler)
+        return _from_the_first_step(euler)
     unipc = UniPCMultistepScheduler(
         num_train_timesteps=TRAIN_TIMESTEPS,
         prediction_type="flow_prediction",
@@ -63,4 +63,12 @@ def flow_solver(solver: Solver, *, steps: int, shift: float) -> FlowSolver:
         flow_shift=shift,
     )
     unipc.set_timesteps(sigmas=grid)
-    return _DiffusersSolver(unipc)
+    return _from_the_first_step(unipc)
+
+
+def _from_the_first_step(scheduler: FlowMatchEulerDiscreteScheduler | UniPCMultistepScheduler) -> FlowSolver:
+    """Return the solver. Left to itself the scheduler looks its first step up by a rounded timestep, and with
+    a strong shift the first ones are alike.
+    """
+    scheduler.set_begin_index(0)
+    return _DiffusersSolver(scheduler)

@@ -55,10 +55,11 @@ class GuidedVelocity:
         bank: Sequence[BlockKeysValues] | None = None,
         on_block: Callable[[], None] | None = None,
     ) -> None:
-        self._conditions = conditions
+        self._shot = conditions.branches
         self._scales = scales
         self._steps = steps
-        self._plate = conditions.plate_20FHW.to(model.device)
+        self._plate_20FHW = conditions.plate_20FHW.to(device=model.device, dtype=torch.float32)
+        self._time_offset_C = conditions.time_offset_C
         known = key_value_bank(model.transformer, model.projections, conditions) if bank is None else bank
         self._transformer = LockstepTransformer(model.transformer, known, on_block=on_block)
         self._groups = _groups(conditions, model.device)
@@ -66,14 +67,14 @@ class GuidedVelocity:
 
     def branches(self, step: int) -> Mapping[Branch, float]:
         """Return what a step computes, with weights."""
-        return weighted_branches(self._scales, self._conditions.branches, step=step, steps=self._steps)
+        return weighted_branches(self._scales, self._shot, step=step, steps=self._steps)
 
     def __call__(self, latents_16FHW: torch.Tensor, timestep: torch.Tensor, step: int) -> torch.Tensor:
         """Return the guided velocity; the sum over branches is taken in float32."""
         weights = self.branches(step)
-        noisy = torch.cat([latents_16FHW.to(self._plate), self._plate])
+        noisy = torch.cat([latents_16FHW.to(self._plate_20FHW), self._plate_20FHW])
         velocities = self._transformer.velocities(
-            noisy, timestep, tuple(weights), self._groups, self._conditions.time_offset_C
+            noisy, timestep, tuple(weights), self._groups, self._time_offset_C
         )
         self.forwards += len(weights)
         guided = torch.zeros_like(latents_16FHW, dtype=torch.float32)
