@@ -1,10 +1,13 @@
 """Rows gathered by region give what a dense mask gives, for any number of characters, and keep them apart."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.networks import adapter_attention
 from engine.networks.adapter_attention import attend, group_rows, with_zero_token
 from engine.networks.shot_tokens import CharacterTokens, TokenRegions
 from engine.networks.token_windows import expression_windows, voice_windows
@@ -155,3 +158,91 @@ def test_rows_of_no_strength_are_not_computed():
         present_F=silent.present_F,
     )
     assert group_rows(regions, {1: silent}) == ()
+
+
+def moving_regions(generator, frames, spatial, people):
+    """Regions of another size in each frame."""
+    owner = torch.zeros(frames, spatial, dtype=torch.long)
+    for frame in range(frames):
+        for label in range(1, people + 1):
+            width = int(torch.randint(0, 4, (), generator=generator))
+            start = int(torch.randint(0, spatial - 3, (), generator=generator))
+            owner[frame, start : start + width] = label
+    share = 0.25 + 0.75 * torch.rand(frames, spatial, generator=generator)
+    return TokenRegions(owner_FS=owner, share_FS=torch.where(owner > 0, share, torch.zeros(())))
+
+
+@given(seed=st.integers(0, 2**31), people=st.integers(1, 4), k=st.integers(0, 6))
+@settings(max_examples=30, deadline=None)
+def test_no_row_comes_twice_in_a_group(seed, people, k):
+    generator = torch.Generator().manual_seed(seed)
+    regions = moving_regions(generator, k + 1, 12, people)
+    characters = {n: drawn_character(generator, 4 * k + 1, spoken=False) for n in range(1, people + 1)}
+    groups = group_rows(regions, characters)
+    assert groups
+    for group in groups:
+        assert group.rows_P.unique().numel() == group.rows_P.numel()
+        assert torch.equal(group.rows_GR.flatten()[group.kept_P], group.rows_P)
+
+
+def test_a_feathered_row_of_the_only_character_is_computed_once():
+    generator = torch.Generator().manual_seed(5)
+    regions = moving_regions(generator, 3, 12, 1)
+    groups = group_rows(regions, {1: drawn_character(generator, 9, spoken=False)})
+    assert sum(group.rows_P.numel() for group in groups) == 3 * 12
+
+
+def test_a_whole_picture_of_nobody_is_one_range_that_needs_no_gathering():
+    generator = torch.Generator().manual_seed(4)
+    regions = TokenRegions(owner_FS=torch.zeros(5, 8, dtype=torch.long), share_FS=torch.zeros(5, 8))
+    characters = {1: drawn_character(generator, 17, spoken=False)}
+    (group,) = group_rows(regions, characters)
+    assert group.first_row == 0
+    query = torch.randn(40, HEADS, WIDTH // HEADS, generator=generator)
+    keys_values = {1: projected(characters[1], 1)}
+    gathered = attend(query, (replace(group, first_row=None),), keys_values)
+    assert torch.equal(attend(query, (group,), keys_values), gathered)
+
+
+@given(seed=st.integers(0, 2**31), most=st.sampled_from([1, 7, 12, 30, 10_000]))
+@settings(max_examples=15, deadline=None)
+def test_how_many_rows_are_computed_at_once_does_not_matter(seed, most):
+    generator = torch.Generator().manual_seed(seed)
+    regions = moving_regions(generator, 6, 12, 3)
+    characters = {n: drawn_character(generator, 21, spoken=n == 2) for n in (1, 2, 3)}
+    keys_values = {label: projected(character, label) for label, character in characters.items()}
+    query = torch.randn(72, HEADS, WIDTH // HEADS, generator=generator)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(adapter_attention, "MOST_ROWS", most)
+        groups = group_rows(regions, characters)
+    assert all(len(group.rows_GR) == 1 or group.rows_GR.numel() <= most for group in groups)
+    whole = attend(query, group_rows(regions, characters), keys_values)
+    torch.testing.assert_close(attend(query, groups, keys_values), whole, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_factors_are_not_rounded_to_the_number_format(dtype):
+    generator = torch.Generator().manual_seed(6)
+    regions = TokenRegions(owner_FS=torch.zeros(2, 4, dtype=torch.long), share_FS=torch.zeros(2, 4))
+    character = replace(drawn_character(generator, 5, spoken=False), strength_F=torch.full((2,), 1.3))
+    alone = replace(character, strength_F=torch.ones(2))
+    keys, values = projected(character, 2)
+    keys_values = {1: (keys.to(dtype), values.to(dtype))}
+    query = torch.randn(8, HEADS, WIDTH // HEADS, generator=generator).to(dtype)
+    expected = (attend(query, group_rows(regions, {1: alone}), keys_values).float() * 1.3).to(dtype)
+    assert torch.equal(attend(query, group_rows(regions, {1: character}), keys_values), expected)
+
+
+def test_the_same_is_computed_under_torch_s_rule_of_determinism():
+    generator = torch.Generator().manual_seed(8)
+    regions = moving_regions(generator, 6, 12, 3)
+    characters = {n: drawn_character(generator, 21, spoken=False) for n in (1, 2, 3)}
+    keys_values = {label: projected(character, label) for label, character in characters.items()}
+    query = torch.randn(72, HEADS, WIDTH // HEADS, generator=generator)
+    groups = group_rows(regions, characters)
+    free = attend(query, groups, keys_values)
+    torch.use_deterministic_algorithms(True)
+    try:
+        assert torch.equal(attend(query, groups, keys_values), free)
+    finally:
+        torch.use_deterministic_algorithms(False)

@@ -1,6 +1,7 @@
 """The steps of a pass: solvers, stopping, known starts, number formats, pieces of feed-forward."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -150,3 +151,67 @@ def test_half_precision_stays_close_to_the_whole(dtype, tolerance):
     found, exact = rounded(latents, timestep, 0), velocity(steps=1)(latents, timestep, 0)
     assert found.dtype == torch.float32
     assert float((found - exact).abs().mean() / exact.std()) < tolerance
+
+
+def frame_by_frame(latents, timestep, _step):
+    """A flow in which no latent frame sees another."""
+    sigma = float(timestep) / 1000
+    return torch.tanh(latents * (1 + sigma)) - 0.3 * latents
+
+
+@pytest.mark.parametrize("solver", list(Solver))
+@pytest.mark.parametrize("steps", [1, 2, 3, 12])
+def test_known_latents_do_not_reach_the_others_through_the_solver_s_history(solver, steps):
+    noise = shot_noise(4, latent_frames=5, rows=4, columns=4)
+    known = KnownStart(latents_16KHW=shot_noise(5, latent_frames=2, rows=4, columns=4))
+    free = denoise(noise, frame_by_frame, flow_solver(solver, steps=steps, shift=5.0))
+    held = denoise(noise, frame_by_frame, flow_solver(solver, steps=steps, shift=5.0), known=known)
+    assert torch.equal(held[:, :2], known.latents_16KHW)
+    assert torch.equal(held[:, 2:], free[:, 2:])
+
+
+@pytest.mark.parametrize("solver", list(Solver))
+def test_known_latents_are_as_noisy_as_the_rest_before_every_step(solver):
+    noise = shot_noise(4, latent_frames=3, rows=4, columns=4)
+    known = KnownStart(latents_16KHW=shot_noise(5, latent_frames=1, rows=4, columns=4))
+    seen = []
+
+    def flow(latents, timestep, step):
+        seen.append((latents[:, :1].clone(), float(timestep) / 1000))
+        return frame_by_frame(latents, timestep, step)
+
+    denoise(noise, flow, flow_solver(solver, steps=6, shift=5.0), known=known)
+    for latents, sigma in seen:
+        expected = (1 - sigma) * known.latents_16KHW + sigma * noise[:, :1]
+        assert float((latents - expected).abs().max()) < 1e-5
+
+
+def test_the_preview_shows_known_latents_as_they_are():
+    noise = shot_noise(4, latent_frames=3, rows=4, columns=4)
+    known = KnownStart(latents_16KHW=shot_noise(5, latent_frames=1, rows=4, columns=4))
+    told = []
+    solver = flow_solver(Solver.EULER, steps=3, shift=5.0)
+    denoise(noise, frame_by_frame, solver, known=known, on_step=told.append)
+    assert all(torch.equal(step.clean_16FHW[:, :1], known.latents_16KHW) for step in told)
+
+
+@pytest.mark.parametrize("solver", list(Solver))
+@pytest.mark.parametrize(("steps", "shift"), [(30, 50.0), (100, 100.0), (200, 12.0), (100, 0.1), (2, 0.1)])
+def test_any_shift_that_may_be_asked_for_ends_where_it_must(solver, steps, shift):
+    straight.noise = shot_noise(3, latent_frames=1, rows=4, columns=4)
+    found = flow_solver(solver, steps=steps, shift=shift)
+    assert len(found.timesteps) == steps
+    assert float(denoise(straight.noise, straight, found).abs().max()) < 1e-5
+
+
+def test_a_plate_in_half_precision_does_not_round_the_latents():
+    shot = conditions({EXPRESSION: {1: clip("A")}})
+    rounded = replace(shot, plate_20FHW=shot.plate_20FHW.bfloat16())
+    widened = replace(shot, plate_20FHW=shot.plate_20FHW.bfloat16().float())
+    latents, timestep = golden().inputs["latents"][0], golden().inputs["timestep"]
+    scales = GuidanceScales(text=1.0, adapters=4.0)
+    found, expected = (
+        GuidedVelocity(golden().model, each, scales, steps=1)(latents, timestep, 0)
+        for each in (rounded, widened)
+    )
+    assert torch.equal(found, expected)

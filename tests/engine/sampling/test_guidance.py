@@ -1,7 +1,11 @@
 """Guidance as an algebra: which branches run, and that the sum is the published one."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.networks.shot_tokens import AdapterName
 from engine.protocol.diffusion_settings import GuidanceSettings
@@ -106,3 +110,59 @@ def test_branches_in_lockstep_are_what_they_are_alone():
     for branch, weight in velocity.branches(0).items():
         alone += weight * forward(adapters, branch=branch)
     assert torch.equal(found, alone)
+
+
+def test_scales_below_one_are_the_same_algebra():
+    assert branches({"text": 1.0, "adapters": 0.0}) == {Branch(text=PROMPT): 1.0}
+    half = branches({"text": 1.0, "adapters": 0.5})
+    assert half == {Branch(text=PROMPT, adapters=BOTH): 0.5, Branch(text=PROMPT): 0.5}
+    weak = branches({"text": 0.25, "adapters": 0.5})
+    assert weak == {
+        Branch(text=PROMPT, adapters=BOTH): 0.5,
+        Branch(text=PROMPT): -0.25,
+        Branch(text=NEGATIVE): 0.75,
+    }
+    assert branches({"text": 0.0, "adapters": 0.0}) == {Branch(text=NEGATIVE): 1.0}
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_guidance_that_ends_where_it_starts_never_acts(share):
+    scales = {"text": 5.0, "adapters": 4.0, "start": share, "end": share}
+    for step in range(10):
+        found = branches(scales, step=step)
+        assert found == {Branch(text=PROMPT, adapters=BOTH): 5.0, Branch(text=NEGATIVE, adapters=BOTH): -4.0}
+
+
+def test_guidance_over_all_steps_acts_in_the_first_and_the_last():
+    scales = {"text": 1.0, "adapters": 4.0, "start": 0.0, "end": 1.0}
+    assert [len(branches(scales, step=step, steps=1)) for step in (0,)] == [2]
+    assert [len(branches(scales, step=step, steps=30)) for step in (0, 29)] == [2, 2]
+
+
+@given(
+    text=st.floats(0, 20),
+    adapters=st.floats(0, 20),
+    voice=st.none() | st.floats(0, 20),
+    speaking=st.sets(st.sampled_from(list(AdapterName))),
+    texts_differ=st.booleans(),
+    step=st.integers(0, 9),
+    edges=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+)
+@settings(max_examples=100, deadline=None)
+def test_weights_always_add_up_to_one(text, adapters, voice, speaking, texts_differ, step, edges):
+    start, end = sorted(edges)
+    scales = {"text": text, "adapters": adapters, "voice": voice, "start": start, "end": end}
+    found = branches(scales, adapters=speaking, texts_differ=texts_differ, step=step)
+    assert 1 <= len(found) <= 4
+    assert sum(found.values()) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_an_adapter_whose_characters_have_no_place_runs_no_branch():
+    everything = labelled_regions(torch.full((5, 6), 2))
+    shot = conditions({EXPRESSION: {1: clip("A")}}, everything)
+    velocity = GuidedVelocity(golden().model, shot, GuidanceScales(text=1.0, adapters=4.0), steps=1)
+    assert list(velocity.branches(0)) == [Branch(text=PROMPT)]
+    feathered = replace(everything, share_FS=everything.share_FS.clone())
+    feathered.share_FS[3, 0] = 0.9
+    shot = conditions({EXPRESSION: {1: clip("A")}}, feathered)
+    assert shot.branches.adapters == {EXPRESSION}

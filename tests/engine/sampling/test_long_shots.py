@@ -120,3 +120,39 @@ def test_a_piece_needs_only_its_own_tokens_in_the_bank():
         gather_windows(first.tokens_KD, first.windows),
         gather_windows(clip("A").tokens_KD, clip("A").windows.frames(0, 2)),
     )
+
+
+@given(
+    latent_frames=st.integers(3, 120),
+    length=st.integers(2, 51),
+    overlap=st.integers(1, 50),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=60, deadline=None)
+def test_a_blend_is_a_mean_whatever_the_windows(latent_frames, length, overlap, seed):
+    overlap = min(overlap, length - 1)
+    plan = WindowPlan(latent_frames=latent_frames, length=length, overlap=overlap, seed=seed)
+    latents = torch.randn(16, latent_frames, 1, 1, generator=torch.Generator().manual_seed(seed))
+    for step in range(3):
+        windows = {window: (lambda piece, _timestep, _step: piece * 2) for window in plan.windows(step)}
+        found = BlendedVelocity(plan, windows)(latents, torch.tensor(500.0), step)
+        assert float((found - 2 * latents).abs().max()) < 1e-5
+
+
+def test_every_window_but_the_first_and_the_last_moves():
+    plan = WindowPlan(latent_frames=60, length=21, overlap=5, seed=1)
+    borders = [{start for start, _ in plan.windows(step)} for step in range(200)]
+    always = set.intersection(*borders)
+    assert always == {0, 39}
+    assert {start for starts in borders for start in starts} == {*range(40)}
+
+
+def test_no_window_takes_over_from_the_last_at_once():
+    """From one latent frame to the next no window's share jumps by more than the ramp of the overlap."""
+    plan = WindowPlan(latent_frames=60, length=21, overlap=5, seed=1)
+    for step in range(12):
+        shares = torch.zeros(len(plan.windows(step)), 60)
+        for number, (start, end) in enumerate(plan.windows(step)):
+            shares[number, start:end] = plan.weights(start, end)
+        shares /= shares.sum(dim=0)
+        assert float(shares.diff(dim=1).abs().max()) < 0.35
