@@ -102,9 +102,14 @@ def add_attended(
     groups: tuple[RowGroup, ...],
     keys_values: Mapping[int, KeysValues],
 ) -> None:
-    """Add it to `result_NHW` in place. Factors and sums are float32; the order of sums is always the same."""
+    """Add it to `result_NHW` in place. Factors and sums are float32; the order of sums is always the same.
+
+    Each character's keys and values are asked for once.
+    """
+    labels = sorted({label for group in groups for label in group.characters})
+    at_hand = {label: keys_values[label] for label in labels}
     for group in groups:
-        keys, values = _windowed(group, keys_values)
+        keys, values = _windowed(group, at_hand)
         found_GHRW = F.scaled_dot_product_attention(_taken(query_NHW, group).transpose(1, 2), keys, values)
         found_PHW = found_GHRW.transpose(1, 2).flatten(0, 1)
         weights_P11 = group.weights_P[:, None, None]
