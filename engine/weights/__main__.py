@@ -12,12 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from engine.bundles.record_text import bundle_to_json
-from engine.protocol.errors import UserError
+from engine.protocol.errors import ErrorCode, ErrorReport, UserError
 from engine.weights.inspection import inspect_folder
 from engine.weights.inspection_progress import InspectionProgress
+from engine.weights.memory_shortage import is_memory_shortage
 from engine.weights.test_bundle import BundleLayout, make_test_bundle
 
 INTERRUPTED = 130
+_OUT_OF_MEMORY = ErrorReport(
+    code=ErrorCode.OUT_OF_MEMORY,
+    message="There is not enough memory to check these weights.",
+    next_step="Close other programs and try again.",
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -26,20 +32,27 @@ def main(arguments: list[str]) -> int:
     try:
         answer = _inspect(options) if options.action == "inspect" else _make(options)
     except UserError as error:
-        report = error.report
-        _write(
-            {
-                "message": report.message,
-                "next_step": report.next_step,
-                "code": report.code.value,
-                "details": dict(report.details),
-            }
-        )
-        return 1
+        return _told(error.report)
+    except (MemoryError, RuntimeError) as error:
+        if not is_memory_shortage(error):
+            raise
+        return _told(_OUT_OF_MEMORY)
     except (KeyboardInterrupt, BrokenPipeError):
         return INTERRUPTED
     _write(answer)
     return 0
+
+
+def _told(report: ErrorReport) -> int:
+    _write(
+        {
+            "message": report.message,
+            "next_step": report.next_step,
+            "code": report.code.value,
+            "details": dict(report.details),
+        }
+    )
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:

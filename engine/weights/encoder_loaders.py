@@ -20,8 +20,13 @@ from engine.networks.encoders import ImageEncoder, SpeechEncoder, TextEncoder
 from engine.networks.expression_encoder import ExpressionEncoder
 from engine.protocol.errors import ErrorCode, UserError
 from engine.weights.adapter_loader import ENCODER_PREFIX
-from engine.weights.input_description import picture_normalisation, sound_description
-from engine.weights.library_loading import FolderLayout, load_network, quiet_libraries
+from engine.weights.input_description import (
+    check_latent_statistics,
+    picture_normalisation,
+    sound_description,
+)
+from engine.weights.library_loading import CONFIG_NAME, FolderLayout, load_network, quiet_libraries
+from engine.weights.memory_shortage import let_memory_shortage_through
 from engine.weights.module_filling import Naming, fill_module
 from engine.weights.tensor_file import TensorFile, open_tensors
 from engine.weights.weight_descriptions import read_json
@@ -88,6 +93,8 @@ def load_vae(folder: Path, dtype: torch.dtype) -> AutoencoderKLWan:
     """Return Wan's VAE. Raises UserError as the others."""
     load = AutoencoderKLWan.from_pretrained
     model: AutoencoderKLWan = load_network(load, folder, _VAE, dtype=dtype, dtype_name="torch_dtype")
+    for key in ("latents_mean", "latents_std"):
+        check_latent_statistics(folder / CONFIG_NAME, key, model.config[key], channels=model.config.z_dim)
     return model
 
 
@@ -125,5 +132,6 @@ def _load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
                 folder, local_files_only=True, trust_remote_code=False
             )
     except Exception as error:
+        let_memory_shortage_through(error)
         raise unreadable_description(folder / "tokenizer.json", "describes no tokenizer") from error
     return tokenizer

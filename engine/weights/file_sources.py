@@ -9,6 +9,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from engine.protocol.errors import UserError
+from engine.weights.memory_shortage import let_memory_shortage_through
 from engine.weights.torch_checkpoint import looks_like_checkpoint, read_checkpoint
 from engine.weights.weight_errors import GET_AGAIN, missing_file, unfitting_file, unreadable_file
 
@@ -53,6 +54,7 @@ class SafetensorsSource:
             self._file = file
             self._described = {key: file.get_slice(key) for key in file.keys()}  # noqa: SIM118
         except (SafetensorError, OSError) as error:
+            let_memory_shortage_through(error)
             raise _unreadable_safetensors(path, error) from error
 
     def keys(self) -> Iterable[str]:
@@ -71,6 +73,7 @@ class SafetensorsSource:
         try:
             tensor: torch.Tensor = self._file.get_tensor(key)
         except (SafetensorError, OSError) as error:
+            let_memory_shortage_through(error)
             raise unreadable_file(self.path, f"break off or are damaged at {key}") from error
         return tensor
 

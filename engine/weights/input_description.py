@@ -1,5 +1,6 @@
 """What an encoder expects of pictures and sound, by the `preprocessor_config.json` published with it."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -34,18 +35,35 @@ def sound_description(folder: Path) -> tuple[int, bool]:
     """Return the sample rate in hertz, and whether sound is brought to mean 0 and variance 1.
 
     Without a description it is 16 kHz and normalised, as wav2vec2-base-960h. Raises UserError for a damaged
-    one.
+    one, and for another rate than the 16 kHz at which voices are heard.
     """
     path = folder / DESCRIPTION_NAME
     if not path.exists():
         return _SPEECH_SAMPLE_RATE, True
     content = read_json(path)
     sample_rate, normalise = content.get("sampling_rate"), content.get("do_normalize")
-    if not isinstance(sample_rate, int) or isinstance(sample_rate, bool) or sample_rate <= 0:
+    if not isinstance(sample_rate, int) or isinstance(sample_rate, bool):
         raise unreadable_description(path, "says no sampling_rate")
+    if sample_rate != _SPEECH_SAMPLE_RATE:
+        said = f"says sampling_rate is {sample_rate}, but voices are given at {_SPEECH_SAMPLE_RATE}"
+        raise unreadable_description(path, said)
     if not isinstance(normalise, bool):
         raise unreadable_description(path, "does not say do_normalize")
-    return sample_rate, normalise
+    return _SPEECH_SAMPLE_RATE, normalise
+
+
+def check_latent_statistics(path: Path, key: str, values: object, *, channels: int) -> None:
+    """Check that a VAE's description says a number for each channel of its latents, of deviations above 0.
+
+    Raises UserError that names `path` and `key`.
+    """
+    numbers = [value for value in values if _is_number(value)] if isinstance(values, list | tuple) else []
+    if len(numbers) != channels or (key == "latents_std" and min(numbers) <= 0):
+        raise unreadable_description(path, f"says no {key} of {channels} channels")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _channels(path: Path, content: Mapping[str, object], key: str) -> Channels:

@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from torch import nn
 from transformers.utils import logging as transformers_logging
 
+from engine.weights.memory_shortage import let_memory_shortage_through
 from engine.weights.strict_keys import check_finite, is_finite
 from engine.weights.tensor_file import open_tensors
 from engine.weights.weight_descriptions import INDEX_SUFFIX, read_json, shards_of_index
@@ -115,6 +116,7 @@ def load_network(
                 **options,
             )
     except LIBRARY_ERRORS as error:
+        let_memory_shortage_through(error)
         raise unreadable_description(description, "describes no network that can be built") from error
     _check_report(report, paths[0], layout)
     _check_converted(network, paths[0], dtype)

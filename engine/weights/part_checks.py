@@ -14,7 +14,6 @@ import torch
 from engine.bundles.installed_bundle import PartName
 from engine.media.opencv import cv2
 from engine.media.read_errors import reading
-from engine.networks.adapter_projections import AdapterProjections
 from engine.weights.adapter_loader import load_expression_adapter, load_voice_adapter
 from engine.weights.encoder_loaders import (
     load_expression_encoder,
@@ -24,6 +23,7 @@ from engine.weights.encoder_loaders import (
     load_vae,
 )
 from engine.weights.inspection_progress import ProgressCount
+from engine.weights.network_sizes import adapter_sizes, transformer_sizes
 from engine.weights.part_fit import PartSizes
 from engine.weights.tensor_file import TensorFile, open_tensors
 from engine.weights.transformer_loader import load_transformer, open_transformer
@@ -52,21 +52,7 @@ def check_parts(parts: Mapping[PartName, Paths], count: ProgressCount) -> Mappin
 def _check_transformer(paths: Paths) -> tuple[PartSizes]:
     file, _ = open_transformer(paths)
     model = load_transformer(paths, dtype=_stored_dtype(file))
-    config = model.config
-    return (
-        {
-            "width": config.num_attention_heads * config.attention_head_dim,
-            "heads": config.num_attention_heads,
-            "blocks": config.num_layers,
-            "feed_forward": config.ffn_dim,
-            "frequency_width": config.freq_dim,
-            "text_width": config.text_dim,
-            "image_width": config.image_dim,
-            "channels_in": config.in_channels,
-            "channels_out": config.out_channels,
-            "latent_channels": config.out_channels,
-        },
-    )
+    return (transformer_sizes(model.config),)
 
 
 def _check_text(encoder: Paths, tokenizer: Paths) -> tuple[PartSizes, PartSizes]:
@@ -87,13 +73,13 @@ def _check_vae(paths: Paths) -> tuple[PartSizes]:
 
 def _check_expression_adapter(paths: Paths) -> tuple[PartSizes]:
     adapter = load_expression_adapter(paths[0], _stored_dtype(open_tensors(paths)))
-    return (_projection_sizes(adapter.projections),)
+    return (adapter_sizes(adapter.projections),)
 
 
 def _check_voice_adapter(paths: Paths) -> tuple[PartSizes]:
     adapter = load_voice_adapter(paths[0], _stored_dtype(open_tensors(paths)))
     speech_width = adapter.tokens.proj.in_features
-    return ({**_projection_sizes(adapter.projections), "speech_width": speech_width},)
+    return ({**adapter_sizes(adapter.projections), "speech_width": speech_width},)
 
 
 def _check_expression_encoder(paths: Paths) -> tuple[PartSizes]:
@@ -131,14 +117,6 @@ _CHECKS: Mapping[tuple[PartName, ...], Callable[..., tuple[PartSizes, ...]]] = {
 
 def _bytes(paths: Paths) -> int:
     return sum(path.stat().st_size for path in paths)
-
-
-def _projection_sizes(projections: AdapterProjections) -> PartSizes:
-    return {
-        "adapter_width": projections.width,
-        "width": projections.model_width,
-        "blocks": len(projections.keys),
-    }
 
 
 def _stored_dtype(file: TensorFile) -> torch.dtype:

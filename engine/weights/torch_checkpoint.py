@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from engine.weights.memory_shortage import let_memory_shortage_through
 from engine.weights.weight_errors import GET_ANOTHER, unfitting_file, unreadable_file
 
 _ZIP_BEGINS = b"PK\x03\x04"
@@ -76,7 +77,18 @@ def _load(path: Path) -> object:
             raise unreadable_file(path, what, next_step=GET_ANOTHER) from error
         raise unreadable_file(path, "are damaged") from error
     except _DAMAGE as error:
+        if not _fits_into_memory(path):
+            let_memory_shortage_through(error)
         raise unreadable_file(path, "were cut short or are damaged") from error
+
+
+def _fits_into_memory(path: Path) -> bool:
+    """Whether there is memory for a whole file: where there is, a damaged one asked for too much."""
+    try:
+        torch.empty(path.stat().st_size, dtype=torch.uint8)
+    except RuntimeError:
+        return False
+    return True
 
 
 def _load_mapped_or_read(path: Path) -> object:

@@ -1,11 +1,9 @@
-"""Whether a transformer is the kind the adapters were made for, and whether an adapter fits it."""
+"""Whether a transformer is the kind the adapters were made for."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from engine.networks.adapters import ExpressionAdapter, VoiceAdapter
 from engine.protocol.errors import ErrorCode, UserError
-from engine.weights.weight_errors import GET_FITTING
 
 _PATCH = (1, 2, 2)
 
@@ -34,29 +32,6 @@ def check_image_to_video(config: Mapping[str, object], path: Path) -> None:
         next_step="Use Wan2.1-I2V-14B, the image-to-video model the adapters were made for.",
         code=ErrorCode.BAD_INPUT,
         details={"path": str(path)},
-    )
-
-
-def check_adapter_fits(
-    transformer_config: Mapping[str, object], adapter: ExpressionAdapter | VoiceAdapter
-) -> None:
-    """Check that an adapter was made for a transformer of this width and number of blocks.
-
-    Raises UserError (BAD_INPUT) with the sizes of both.
-    """
-    heads, head_width = transformer_config["num_attention_heads"], transformer_config["attention_head_dim"]
-    assert isinstance(heads, int)
-    assert isinstance(head_width, int)
-    width, blocks = heads * head_width, transformer_config["num_layers"]
-    projections = adapter.projections
-    if (projections.model_width, len(projections.keys)) == (width, blocks):
-        return
-    name = "expression" if isinstance(adapter, ExpressionAdapter) else "voice"
-    needs = f"width {projections.model_width} and {len(projections.keys)} blocks"
-    raise UserError(
-        f"The {name} adapter needs a transformer of {needs}; this one has width {width} and {blocks} blocks.",
-        next_step=GET_FITTING,
-        code=ErrorCode.BAD_INPUT,
     )
 
 

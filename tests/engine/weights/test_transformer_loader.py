@@ -9,12 +9,12 @@ from diffusers import WanTransformer3DModel
 from diffusers.loaders.single_file_utils import convert_wan_transformer_to_diffusers
 from safetensors.torch import load_file, save_file
 
+from engine.bundles.installed_bundle import PartName
 from engine.networks.adapter_projections import AdapterProjections
-from engine.networks.adapters import VoiceAdapter
-from engine.networks.voice_tokens import VoiceTokens
 from engine.protocol.errors import ErrorCode, UserError
+from engine.weights.network_sizes import adapter_sizes, transformer_sizes
+from engine.weights.part_fit import check_fit
 from engine.weights.transformer_config import transformer_config
-from engine.weights.transformer_fit import check_adapter_fits
 from engine.weights.transformer_layout import diffusers_name, original_name
 from engine.weights.transformer_loader import load_transformer
 
@@ -359,20 +359,26 @@ def test_a_shard_that_was_left_out_is_named():
     assert "diffusion_pytorch_model-00002-of-00002.safetensors are missing" in refused(SHARDS[:1]).message
 
 
-def adapter(width, blocks):
-    return VoiceAdapter(
-        tokens=VoiceTokens(speech_width=8, width=8),
-        projections=AdapterProjections(width=8, model_width=width, blocks=blocks),
-    )
+def sizes_with_adapter(transformer, width, blocks):
+    projections = AdapterProjections(width=8, model_width=width, blocks=blocks)
+    return {
+        PartName.TRANSFORMER: transformer_sizes(transformer.config),
+        PartName.VOICE_ADAPTER: adapter_sizes(projections),
+    }
 
 
 def test_an_adapter_of_the_same_sizes_fits(golden_model):
-    check_adapter_fits(golden_model.config, adapter(96, 3))
+    check_fit(sizes_with_adapter(golden_model, 96, 3))
 
 
-@pytest.mark.parametrize(("width", "blocks"), [(128, 3), (96, 4)])
-def test_an_adapter_of_another_size_does_not_fit(golden_model, width, blocks):
-    with pytest.raises(UserError) as error:
-        check_adapter_fits(golden_model.config, adapter(width, blocks))
-    assert f"voice adapter needs a transformer of width {width} and {blocks} blocks" in str(error.value)
-    assert "has width 96 and 3 blocks" in str(error.value)
+@pytest.mark.parametrize(
+    ("width", "blocks", "said"),
+    [
+        (128, 3, "its width is 128, the transformer has 96"),
+        (96, 4, "its number of blocks is 4, the transformer has 3"),
+    ],
+)
+def test_an_adapter_of_another_size_does_not_fit(golden_model, width, blocks, said):
+    with pytest.raises(UserError, match="The voice adapter does not fit the transformer") as error:
+        check_fit(sizes_with_adapter(golden_model, width, blocks))
+    assert said in str(error.value)
