@@ -158,4 +158,4 @@ def _report(
         yield f"No driving clip of “{character.name}” plays in this shot; the neutral expression is held."
     elif idle:
         seconds = float(idle / time.model_rate)
-        yield f"Nothing drives “{character.name}” for {seconds:.1f} s; the neutral expression is held there."
+        yield f"Nothing drives “{character.name}” for {seconds:.2f} s; the neutral expression is held there."

@@ -69,11 +69,11 @@ def token_regions(
 
     Raises UserError for a region that never holds a token, or none that another region leaves it.
     """
+    claims = _claims(regions, growths, time, fit)
+    _require_tokens(claims, names)
     if len(regions) == 1 and whole_picture_if_alone:
         tokens = fit.tokens_across * fit.tokens_down
         return ShotRegions(tokens=whole_picture_regions(time.latent_frames, tokens), report=())
-    claims = _claims(regions, growths, time, fit)
-    _require_tokens(claims, names)
     owner_FS, share_FS = _owners(claims)
     report = _taken_over(claims, owner_FS, names, time)
     return ShotRegions(

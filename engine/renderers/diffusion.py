@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-import torch
-
 from engine.bundles.installed_bundle import InstalledBundle
-from engine.bundles.registry import installed_bundle, require_unchanged
 from engine.conditioning.condition_cache import ConditionCache
 from engine.conditioning.expression_track import ExpressionStoppedError
+from engine.media.opencv import cv2
 from engine.memory.device import compute_precision, render_device
 from engine.protocol.diffusion_settings import DiffusionSettings
 from engine.protocol.errors import ErrorCode, UserError
@@ -23,6 +21,8 @@ from engine.renderers.finished_frames import FinishedFrames
 from engine.renderers.render_notes import RenderNotes
 from engine.renderers.renderer import RenderReport, RenderStoppedError
 from engine.renderers.take_rendering import render_take
+from engine.renderers.usable_bundle import usable_bundle
+from engine.weights.memory_shortage import let_memory_shortage_through
 
 CACHE_FOLDER = "conditions"
 
@@ -40,19 +40,20 @@ class DiffusionRenderer:
         Raises MemoryError where the device has too little memory.
         """
         settings = _settings(request)
-        bundle = installed_bundle(self._data, settings.bundle)
-        require_unchanged(bundle)
+        bundle = usable_bundle(self._data, request, settings.bundle)
 
         def render_missing(frames: FinishedFrames, notes: RenderNotes) -> None:
-            self._render_missing(request, bundle, frames, notes, report, work)
+            try:
+                self._render_missing(request, bundle, frames, notes, report, work)
+            except (RuntimeError, cv2.error) as error:
+                let_memory_shortage_through(error)
+                raise
 
         owner = f"{fingerprint(request)} {_weights(bundle)}"
         try:
             return render_take(request, work, report, owner=owner, render_missing=render_missing)
         except ExpressionStoppedError as error:
             raise RenderStoppedError from error
-        except torch.OutOfMemoryError as error:
-            raise MemoryError(str(error)) from error
 
     def _render_missing(
         self,

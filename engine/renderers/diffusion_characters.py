@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.bundles.installed_bundle import PartName
+from engine.bundles.installed_bundle import Capability, PartName
 from engine.conditioning.channel_gains import strength_per_latent_frame
 from engine.conditioning.character_features import CharacterFeatures, features_at_model_frames
 from engine.conditioning.condition_cache import ConditionCache, cache_key
@@ -31,6 +31,7 @@ from engine.protocol.curves import Channel
 from engine.protocol.diffusion_settings import Precision
 from engine.protocol.render_request import CharacterInput, RenderRequest
 from engine.renderers.diffusion_models import BundleModels
+from engine.weights.part_fit import check_fit
 
 EXPRESSION_VERSION = 1
 NEUTRAL_SPAN_S = Fraction(1, 10)
@@ -79,6 +80,7 @@ class CastPreparation:
         cast = CastTokens()
         self._add_expressions(cast)
         self._add_voices(cast)
+        cast.warnings += self._unheard_curves()
         return cast
 
     def _add_expressions(self, cast: CastTokens) -> None:
@@ -119,6 +121,12 @@ class CastPreparation:
         if not hidden:
             return
         adapter = self._models.voice_adapter()
+        check_fit(
+            {
+                PartName.SPEECH_ENCODER: {"speech_width": next(iter(hidden.values())).shape[1]},
+                PartName.VOICE_ADAPTER: {"speech_width": adapter.tokens.proj.in_features},
+            }
+        )
         cast.projections[AdapterName.VOICE] = adapter.projections
         present = torch.ones(self._time.latent_frames, dtype=torch.bool)
         with torch.inference_mode():
@@ -132,6 +140,17 @@ class CastPreparation:
                 )
                 for label, found in hidden.items()
             }
+
+    def _unheard_curves(self) -> list[str]:
+        """Return a sentence for each body motion curve that this bundle has no network for."""
+        if Capability.MOTION_INTENSITY in self._models.bundle.capabilities:
+            return []
+        return [
+            f"“{character.name}” has a body motion curve, but this bundle has no motion intensity weights; "
+            "its curve changes nothing."
+            for character in self._request.characters
+            if character.curve(Channel.BODY_MOTION) is not None
+        ]
 
     def _hidden(self, samples: NDArray[np.float32]) -> torch.Tensor:
         """Return what the speech encoder hears in a voice track, [K, H]."""

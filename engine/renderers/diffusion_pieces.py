@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 
 from engine.bundles.installed_bundle import PartName
 from engine.conditioning.condition_cache import ConditionCache
+from engine.conditioning.finite_values import require_numbers
 from engine.conditioning.picture_decoding import decode_latents
 from engine.conditioning.plate_latents import plate_condition, plate_key
 from engine.media.frame_rate import resample_pictures
+from engine.renderers.diffusion_fit import check_networks_fit
 from engine.renderers.diffusion_models import BundleModels
 from engine.renderers.diffusion_shot import DiffusionShot
 from engine.renderers.finished_frames import SEGMENT_FRAMES, FinishedFrames
@@ -68,16 +70,19 @@ class ShotPieces:
             columns=shot.fit.model_width // 8,
         )
         self._pace = Pace()
+        self._share = 0.0
 
     def render(self, notes: RenderNotes) -> None:
         """Add what is missing to the finished frames. Raises RenderStoppedError when told to stop."""
         pieces = self._shot.pieces
         number = self._first_unfinished(pieces)
+        self._tell("Loading the transformer")
         with self._models.vae() as vae, self._models.transformer() as transformer:
             projections = {
                 name: part.to(self._models.device) for name, part in self._shot.projections.items()
             }
             model = DiffusionModel(transformer=transformer, projections=projections)
+            check_networks_fit(model, vae, self._shot)
             while number < len(pieces):
                 self._render_piece(model, vae, number)
                 notes.add_time()
@@ -97,6 +102,7 @@ class ShotPieces:
         start = PieceStart.of(self._motion.of(number) if number else None, self._shot.fit.model_picture)
         plate_20FHW = self._plate(vae, piece, start)
         latents = self._denoised(model, number, plate_20FHW)
+        self._tell("Decoding the pictures")
         decoded = decode_latents(vae, latents, self._models.device, check=self._check)
         pictures = start.continued(islice(decoded, piece.known_frames, None))
         last = deque(start.motion, maxlen=following.known_frames if following else 1)
@@ -110,7 +116,7 @@ class ShotPieces:
         key = plate_key(start.known_THWC, frame_count, weights=identity, precision="float32")
 
         def make() -> dict[str, torch.Tensor]:
-            self._report.progress("Encoding the plate", self._frames.count, None)
+            self._tell("Encoding the plate")
             device = self._models.device
             plate = plate_condition(vae, start.known_THWC, frame_count, device, check=self._check)
             return {"plate": plate}
@@ -170,23 +176,27 @@ class ShotPieces:
         shown = islice(resample_pictures(cropped, positions), self._frames.count - wanted.start, None)
         while batch := list(islice(shown, SEGMENT_FRAMES)):
             self._frames.add(batch)
-            self._report.progress("Writing the pictures", self._frames.count, None)
+            self._tell("Writing the pictures")
             self._report.preview(self._frames.count - 1, partial(preview_jpeg, batch[-1]))
             self._check()
         deque(pictures, maxlen=0)  # the next piece begins with the last ones, shown or not
 
     def _on_step(self, number: int, done: StepDone) -> None:
+        require_numbers(done.clean_16FHW, "The transformer")
         self._pace.step()
         pieces = self._shot.pieces
         left = done.steps - done.step + done.steps * (len(pieces) - number - 1)
         piece = f"Piece {number + 1} of {len(pieces)}, step" if len(pieces) > 1 else "Step"
         phase = f"{piece} {done.step} of {done.steps}"
-        share = STEPS_SHARE * (number + done.step / done.steps) / len(pieces)
-        self._report.progress(phase, self._frames.count, self._pace.seconds_left(left), share)
+        self._share = STEPS_SHARE * (number + done.step / done.steps) / len(pieces)
+        self._tell(phase, self._pace.seconds_left(left))
         middle = done.clean_16FHW[:, done.clean_16FHW.shape[1] // 2]
         shown = self._shot.project_frames(pieces[number])
         frame = (shown.start + shown.stop) // 2
         self._report.preview(frame, lambda: preview_jpeg(preview_picture(middle)))
+
+    def _tell(self, phase: str, seconds_left: float | None = None) -> None:
+        self._report.progress(phase, self._frames.count, seconds_left, self._share)
 
     def _check(self) -> None:
         self._report.step()

@@ -1,5 +1,6 @@
 """The last pictures of a finished piece, kept in the work directory: the next piece begins with them."""
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,10 @@ class MotionFrames:
 
     def keep(self, piece: int, pictures_KHWC: Pictures) -> None:
         """Keep the pictures a piece begins with; they appear whole. Raises UserError(DISK_FULL)."""
-        with atomic_path(self._path(piece)) as path, path.open("wb") as file:
-            np.save(file, pictures_KHWC, allow_pickle=False)
+        content = BytesIO()  # numpy's own writing into a file does not say why a disk took less
+        np.save(content, pictures_KHWC, allow_pickle=False)
+        with atomic_path(self._path(piece)) as path:
+            path.write_bytes(content.getbuffer())
 
     def of(self, piece: int) -> Pictures | None:
         """Return the pictures a piece begins with; None where they are not there or not whole."""

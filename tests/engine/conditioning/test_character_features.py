@@ -169,7 +169,7 @@ def test_where_nothing_drives_the_nearest_neutral_is_held_and_reached_without_a_
     np.testing.assert_allclose(course[29:44], 1.0, atol=1e-6)
     np.testing.assert_allclose(course[52:72], 3.0, atol=1e-6)
     assert abs(np.diff(course[1:72])).max() < 1.0
-    assert made.report == ("Nothing drives “Anna” for 2.0 s; the neutral expression is held there.",)
+    assert made.report == ("Nothing drives “Anna” for 2.00 s; the neutral expression is held there.",)
     assert made.present_T.all()
 
 

@@ -183,6 +183,11 @@ def test_one_character_alone_has_the_whole_picture():
     assert made.tokens.share_FS.shape == (5, 30)
 
 
+def test_one_character_alone_still_has_to_be_in_the_picture():
+    with pytest.raises(UserError, match="covers nothing of the picture"):
+        labelled(region((200, 0, 220, 10)))
+
+
 def test_where_regions_meet_the_nearer_middle_wins_and_at_a_draw_the_earlier_character():
     left, right = region((0, 0, 64, 80)), region((32, 0, 96, 80))
 
