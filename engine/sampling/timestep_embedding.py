@@ -25,7 +25,7 @@ def timestep_embedding(
     """
     weight = next(embedder.time_embedder.parameters())
     waves = timestep_waves(timestep, embedder.timesteps_proj.num_channels)
-    embedding_1C = embedder.time_embedder(waves.to(weight)).float()
+    embedding_1C = embedder.time_embedder(waves.to(weight.dtype).to(weight.device)).float()
     if offset_C is not None:
         embedding_1C = embedding_1C + offset_C.to(embedding_1C)
     return embedding_1C, _modulation(embedder.time_proj, embedder.act_fn(embedding_1C))
