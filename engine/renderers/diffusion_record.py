@@ -1,5 +1,6 @@
 """What a take remembers of the transformer that made it."""
 
+from collections.abc import Mapping
 from importlib.metadata import version
 
 from engine.memory.device import device_name
@@ -13,13 +14,8 @@ _LIBRARIES = ("torch", "diffusers", "transformers", "opencv-python", "av")
 
 def diffusion_record(shot: DiffusionShot, models: BundleModels) -> DiffusionRecord:
     """Return the record of a shot: it follows from the request, the weights and the machine alone."""
-    steps = shot.settings.steps
-    by_step = [
-        weighted_branches(shot.scales, shot.conditions.branches, step=step, steps=steps)
-        for step in range(steps)
-    ]
-    windows = shot.windows
-    passes = [len(shot.pieces) if windows is None else len(windows.windows(step)) for step in range(steps)]
+    forwards = [_forwards(shot, step) for step in range(shot.settings.steps)]
+    branches = [found for step in forwards for found in step]
     return DiffusionRecord(
         settings=shot.settings,
         weights={
@@ -27,19 +23,34 @@ def diffusion_record(shot: DiffusionShot, models: BundleModels) -> DiffusionReco
             for part in models.bundle.parts.values()
             for file in part.files
         },
-        branches=tuple(_weighted_name(branch, weight) for branch, weight in max(by_step, key=len).items()),
-        forwards_per_step=max(len(branches) for branches in by_step),
-        forwards=sum(len(branches) * count for branches, count in zip(by_step, passes, strict=True)),
+        branches=tuple(_weighted_name(branch, weight) for branch, weight in max(branches, key=len).items()),
+        forwards_per_step=max(map(len, branches)),
+        forwards=sum(map(len, branches)),
         device=device_name(models.device),
         precision=models.precision,
         model_width=shot.fit.model_width,
         model_height=shot.fit.model_height,
         model_frame_rate=shot.time.model_rate,
         model_frame_count=shot.time.model_frame_count,
-        segments=max(passes),
+        segments=max(map(len, forwards)),
         random_weights=models.bundle.random_weights,
         versions={name: version(name) for name in _LIBRARIES},
     )
+
+
+def _forwards(shot: DiffusionShot, step: int) -> list[Mapping[Branch, float]]:
+    """Return the branches of each pass (piece or window) of a step: a pass computes what speaks in it."""
+    windows, whole = shot.windows, shot.conditions
+    spans = [(piece.start, piece.end) for piece in shot.pieces] if windows is None else windows.windows(step)
+    return [
+        weighted_branches(
+            shot.scales,
+            whole.frames(start, end, whole.plate_20FHW).branches,
+            step=step,
+            steps=shot.settings.steps,
+        )
+        for start, end in spans
+    ]
 
 
 def _weighted_name(branch: Branch, weight: float) -> str:
