@@ -115,11 +115,6 @@ class CatalogueBundle:
                 return capability
         raise KeyError(name)
 
-    def gives(self, part: PartName) -> tuple[Capability, ...]:
-        """Return the capabilities that need a part; all of them for a required one."""
-        required = self.part(part).required
-        return tuple(known.name for known in self.capabilities if required or part in known.needs)
-
 
 @lru_cache(maxsize=1)
 def known_bundles() -> tuple[CatalogueBundle, ...]:

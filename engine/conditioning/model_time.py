@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
+from engine.networks.token_windows import FRAMES_PER_LATENT
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.render_request import RenderRequest
 
-FRAMES_PER_LATENT = 4
 SLOWEST_MODEL_RATE, FASTEST_MODEL_RATE = Fraction(16), Fraction(30)
 HIGHEST_RATE = 1000
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from engine.conditioning.condition_cache import array_digest, cache_key
 from engine.conditioning.finite_values import require_numbers
+from engine.conditioning.picture_fit import LATENT_PIXELS
 from engine.conditioning.vae_chunks import (
     FRAMES_PER_CHUNK,
     empty_feature_cache,
@@ -27,8 +28,6 @@ from engine.protocol.errors import BugError
 
 MASK_CHANNELS = 4
 PLATE_VERSION = 1
-
-_LATENT_PIXELS = 8
 
 
 def plate_key(known_BGR_THWC: NDArray[np.uint8], frame_count: int, *, weights: str, precision: str) -> str:
@@ -108,7 +107,7 @@ def _require_whole_latents(known_BGR_THWC: NDArray[np.uint8], frame_count: int) 
     known_count, height, width = known_BGR_THWC.shape[:3]
     if latent_frame_count(known_count) > latent_frame_count(frame_count):
         raise BugError(f"{known_count} known frames are more than the {frame_count} of the segment")
-    if height % _LATENT_PIXELS or width % _LATENT_PIXELS:
+    if height % LATENT_PIXELS or width % LATENT_PIXELS:
         raise BugError(f"{width} x {height} pixels are not whole latents")
 
 

@@ -6,12 +6,13 @@ Shapes: n samples.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.conditioning.model_time import ModelTime
+from engine.conditioning.speech import voice_samples_for
 from engine.media.sound_mix import request_sound
 from engine.protocol.render_request import CharacterInput, RenderRequest
 
@@ -33,7 +34,7 @@ def voice_track(
 ) -> VoiceTrack | None:
     """Return a character's voice clips, without kept driving sound, mixed as they are heard in the take.
 
-    [int(model_frame_count / model_rate * sample_rate)] samples: what is longer is cut, what is shorter is
+    `voice_samples_for` the model's frames: what is longer is cut, what is shorter is
     followed by silence, since an encoder would stretch it over the shot. None without a voice clip.
 
     Raises UserError as `read_audio` does.
@@ -44,7 +45,7 @@ def voice_track(
     frame_count = ceil(time.model_duration_s * time.project_rate)
     spoken = replace(request, characters=(speaker,), sample_rate=sample_rate, frame_count=frame_count)
     samples = request_sound(spoken).stems[character.name].mean(axis=1)
-    count = floor(time.model_duration_s * sample_rate)
+    count = voice_samples_for(time.model_frame_count, time.model_rate, sample_rate)
     samples = np.pad(samples[:count], (0, max(0, count - len(samples))))
     return VoiceTrack(samples=samples.astype(np.float32), report=tuple(_report(character, time)))
 

@@ -14,8 +14,7 @@ from engine.protocol.errors import BugError
 TOKENS_PER_VIDEO_FRAME = 24
 VOICE_MARGIN_TOKENS = 4
 ZERO_TOKEN = -1
-
-_FRAMES_PER_LATENT_FRAME = 4
+FRAMES_PER_LATENT = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +34,9 @@ class TokenWindows:
 
 def latent_frame_count(frame_count: int) -> int:
     """Return k+1 for 4k+1 video frames; BugError for any other number."""
-    if frame_count < 1 or (frame_count - 1) % _FRAMES_PER_LATENT_FRAME:
+    if frame_count < 1 or (frame_count - 1) % FRAMES_PER_LATENT:
         raise BugError(f"{frame_count} video frames are not 4k+1")
-    return (frame_count - 1) // _FRAMES_PER_LATENT_FRAME + 1
+    return (frame_count - 1) // FRAMES_PER_LATENT + 1
 
 
 def expression_ranges(frame_count: int) -> list[tuple[int, int]]:
@@ -45,7 +44,7 @@ def expression_ranges(frame_count: int) -> list[tuple[int, int]]:
 
     Source: FantasyPortrait, `split_audio_adapter_sequence`.
     """
-    step = _FRAMES_PER_LATENT_FRAME * TOKENS_PER_VIDEO_FRAME
+    step = FRAMES_PER_LATENT * TOKENS_PER_VIDEO_FRAME
     last = TOKENS_PER_VIDEO_FRAME - 1
     return [(last + step * (i - 1), last + step * i) for i in range(latent_frame_count(frame_count))]
 
@@ -57,7 +56,7 @@ def voice_ranges(frame_count: int, token_count: int) -> list[tuple[int, int]]:
     `split_audio_sequence`.
     """
     latent_frames = latent_frame_count(frame_count)
-    half = _FRAMES_PER_LATENT_FRAME * token_count // (2 * frame_count)
+    half = FRAMES_PER_LATENT * token_count // (2 * frame_count)
     middles = [_voice_middle(i, frame_count, token_count) for i in range(1, max(latent_frames, 2))]
     first_end = middles[0] - half
     ranges = [(first_end - 2 * half, first_end), *((middle - half, middle + half) for middle in middles)]
@@ -99,8 +98,8 @@ def gather_windows(tokens_KD: torch.Tensor, windows: TokenWindows) -> torch.Tens
 def _voice_middle(latent_frame: int, frame_count: int, token_count: int) -> int:
     """Return the token before the middle of latent frame i's frames 4i-3 to 4i."""
     tokens_per_frame = token_count / frame_count
-    start = tokens_per_frame * (_FRAMES_PER_LATENT_FRAME * (latent_frame - 1) + 1)
-    end = tokens_per_frame * (_FRAMES_PER_LATENT_FRAME * latent_frame + 1)
+    start = tokens_per_frame * (FRAMES_PER_LATENT * (latent_frame - 1) + 1)
+    end = tokens_per_frame * (FRAMES_PER_LATENT * latent_frame + 1)
     # A middle that falls on a token must round the way it did in training: floating point, in this order.
     return int((start + end) / 2) - 1
 

@@ -12,7 +12,7 @@ import torch
 from engine.bundles.installed_bundle import PartName
 from engine.conditioning.condition_cache import ConditionCache
 from engine.conditioning.model_time import ModelTime, choose_model_rate, model_time
-from engine.conditioning.picture_fit import PictureFit, fit_picture
+from engine.conditioning.picture_fit import LATENT_PIXELS, PictureFit, fit_picture
 from engine.conditioning.plate_image import image_key, image_tokens
 from engine.conditioning.prompt import PROMPT_TOKENS, encode_prompt, prompt_key, prompt_token_count
 from engine.conditioning.region_tokens import token_regions, whole_picture_regions
@@ -74,7 +74,9 @@ class ShotPreparation:
         return ShotConditions(
             text=self._texts(scales),
             image_tokens=self._image_tokens(fit),
-            plate_20FHW=torch.zeros(20, 0, fit.model_height // 8, fit.model_width // 8),
+            plate_20FHW=torch.zeros(
+                20, 0, fit.model_height // LATENT_PIXELS, fit.model_width // LATENT_PIXELS
+            ),
             regions=self._regions(time, fit, cast),
             adapters=cast.adapters,
         )

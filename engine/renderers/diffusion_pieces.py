@@ -19,7 +19,8 @@ from engine.bundles.installed_bundle import PartName
 from engine.conditioning.condition_cache import ConditionCache
 from engine.conditioning.finite_values import require_numbers
 from engine.conditioning.picture_decoding import decode_latents
-from engine.conditioning.plate_latents import plate_condition, plate_key
+from engine.conditioning.picture_fit import LATENT_PIXELS
+from engine.conditioning.plate_latents import MASK_CHANNELS, plate_condition, plate_key
 from engine.media.frame_rate import resample_pictures
 from engine.renderers.diffusion_fit import check_networks_fit
 from engine.renderers.diffusion_models import BundleModels
@@ -41,7 +42,6 @@ from engine.sampling.long_shots import BlendedVelocity, Piece
 
 Picture = NDArray[np.uint8]
 
-MASK_CHANNELS = 4
 STEPS_SHARE = 0.95
 
 
@@ -66,8 +66,8 @@ class ShotPieces:
         self._noise = shot_noise(
             shot.request.seed,
             latent_frames=shot.time.latent_frames,
-            rows=shot.fit.model_height // 8,
-            columns=shot.fit.model_width // 8,
+            rows=shot.fit.model_height // LATENT_PIXELS,
+            columns=shot.fit.model_width // LATENT_PIXELS,
         )
         self._pace = Pace()
         self._share = 0.0

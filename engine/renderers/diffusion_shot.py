@@ -7,11 +7,12 @@ from engine.conditioning.model_time import ModelTime
 from engine.conditioning.picture_fit import PictureFit
 from engine.networks.adapter_projections import AdapterProjections
 from engine.networks.shot_tokens import AdapterName
+from engine.networks.token_windows import FRAMES_PER_LATENT, latent_frame_count
 from engine.protocol.diffusion_settings import DiffusionSettings, LongShotMode
 from engine.protocol.render_request import RenderRequest
 from engine.sampling.conditions import ShotConditions
 from engine.sampling.guidance import GuidanceScales
-from engine.sampling.long_shots import FRAMES_PER_LATENT, Piece, WindowPlan, continuation_pieces
+from engine.sampling.long_shots import Piece, WindowPlan, continuation_pieces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,7 +33,7 @@ class DiffusionShot:
     @property
     def pass_latents(self) -> int:
         """The most latent frames of one pass."""
-        return (self.settings.segment_frames - 1) // FRAMES_PER_LATENT + 1
+        return latent_frame_count(self.settings.segment_frames)
 
     @property
     def pieces(self) -> tuple[Piece, ...]:
@@ -40,7 +41,7 @@ class DiffusionShot:
         whole = self.time.latent_frames
         if self.settings.long_shot is LongShotMode.CONTEXT_WINDOWS:
             return (Piece(start=0, end=whole, known=0),)
-        overlap = (self.settings.overlap_frames - 1) // FRAMES_PER_LATENT + 1
+        overlap = latent_frame_count(self.settings.overlap_frames)
         return continuation_pieces(whole, most=self.pass_latents, overlap=overlap)
 
     @property

@@ -12,9 +12,8 @@ from itertools import pairwise
 
 import torch
 
+from engine.networks.token_windows import FRAMES_PER_LATENT
 from engine.sampling.guided_velocity import GuidedVelocity
-
-FRAMES_PER_LATENT = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,13 +64,6 @@ def test_every_part_of_the_catalogue_is_described():
             assert bool(part.layouts) == bool(part.wanted) == bool(part.licence) == bool(part.source)
 
 
-def test_what_a_part_gives_follows_from_what_capabilities_need():
-    bundle = known_bundle("fantasy-14b")
-    assert bundle.gives(PartName.SPEECH_ENCODER) == (Capability.VOICE_DRIVEN,)
-    assert set(bundle.gives(PartName.VAE)) == set(Capability)
-    assert bundle.gives(PartName.FACE_DETECTOR) == ()
-
-
 def test_capabilities_come_only_with_all_their_parts():
     bundle = known_bundle("fantasy-14b")
     assert capabilities_of(bundle, REQUIRED) == frozenset()
