@@ -60,6 +60,7 @@ class ConditionCache:
         self.hits: Counter[str] = Counter()
         self.misses: Counter[str] = Counter()
         self.warnings: list[str] = []
+        self._told: set[str] = set()
 
     def tensors(self, key: str, make: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tensor]:
         """Return what is kept under a key (see `cache_key`), on the processor; else make it and keep it.
@@ -85,17 +86,20 @@ class ConditionCache:
         if len(data) > self._most_bytes:
             return
         try:
-            with writing(path):
+            with writing(self._folder):
                 self._folder.mkdir(parents=True, exist_ok=True)
-            with atomic_path(path) as temporary, writing(path):
+            with atomic_path(path) as temporary, writing(self._folder):
                 temporary.write_bytes(data)
             self._remove_least_used()
         except (UserError, OSError) as error:
-            self._warn(f"What was prepared for this take is not kept for the next one. {error}")
+            self._warn(error)
 
-    def _warn(self, sentence: str) -> None:
-        if sentence not in self.warnings:
-            self.warnings.append(sentence)
+    def _warn(self, error: UserError | OSError) -> None:
+        """Say once why something was not kept, however much of it there is."""
+        reason = error.report.code.value if isinstance(error, UserError) else str(error.errno)
+        if reason not in self._told:
+            self._told.add(reason)
+            self.warnings.append(f"What was prepared for this take is not kept for the next one. {error}")
 
     def _remove_least_used(self) -> None:
         """Remove the files used longest ago until the rest fits; another process may remove them as well."""

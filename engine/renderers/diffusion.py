@@ -73,8 +73,9 @@ class DiffusionRenderer:
         )
         prepared = ShotPreparation(request, models, cache, watch).prepared(_settings(request))
         notes.keep_record(diffusion_record(prepared.shot, models))
-        notes.keep_warnings((*prepared.warnings, *cache.warnings))
+        notes.keep_warnings(prepared.warnings)
         ShotPieces(prepared.shot, models, cache, frames, report, work).render(notes)
+        notes.keep_warnings((*prepared.warnings, *cache.warnings))
 
 
 def _settings(request: RenderRequest) -> DiffusionSettings:

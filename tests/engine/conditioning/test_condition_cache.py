@@ -130,8 +130,8 @@ def test_a_full_disk_costs_the_cache_and_not_the_render(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "write_bytes", full)
     cache = ConditionCache(tmp_path)
-    assert torch.equal(cache.tensors(KEY, drawn)["text"], drawn()["text"])
-    assert torch.equal(cache.tensors(KEY, drawn)["text"], drawn()["text"])
+    for key in (KEY, KEY, cache_key("image", picture="x")):
+        assert torch.equal(cache.tensors(key, drawn)["text"], drawn()["text"])
     (warning,) = cache.warnings
     assert warning.startswith(
         "What was prepared for this take is not kept for the next one. The disk is full"
