@@ -11,6 +11,8 @@ import psutil
 import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+# There is a test process for each core: more threads in each, and in what it starts, wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SAMPLES = Path(__file__).resolve().parent.parent / "resources" / "samples"
 
@@ -54,6 +56,24 @@ def masque_home(tmp_path_factory, monkeypatch):
 def samples():
     """The folder of the product's sample media."""
     return SAMPLES
+
+
+@pytest.fixture(scope="session")
+def random_bundle(tmp_path_factory):
+    """The folder of a tiny model bundle, made once and only read; what is to be changed is copied first."""
+    from engine.weights.test_bundle import make_test_bundle
+
+    folder = tmp_path_factory.mktemp("bundles") / "test"
+    make_test_bundle(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def verified_bundle(random_bundle):
+    """That bundle as it was verified."""
+    from engine.weights.inspection import inspect_folder
+
+    return inspect_folder(random_bundle)
 
 
 @pytest.fixture

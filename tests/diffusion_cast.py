@@ -28,9 +28,9 @@ def driven(samples, x=0.1, clip="driver_smile.mp4", **changes):
         "path": path,
         "content_hash": hash_file(path),
         "source_in_s": Fraction(0),
-        "source_out_s": Fraction(1, 4),
+        "source_out_s": Fraction(1, 8),
         "start_frame": 0,
-        "length_frames": 6,
+        "length_frames": 3,
     }
     drive = DrivingInput(**{**values, **changes})
     return CharacterInput(character_id="ada", name="Ada", region=region(x), driving=(drive,))

@@ -1,4 +1,4 @@
-"""A tiny model bundle, made and verified once, and requests for renders with it."""
+"""Requests for renders with a tiny model bundle, and renders in this process."""
 
 from fractions import Fraction
 
@@ -7,25 +7,19 @@ import pytest
 from engine.bundles.registry import register
 from engine.locations import engine_locations
 from engine.protocol.diffusion_settings import DiffusionSettings
+from engine.protocol.messages import RenderJob
 from engine.protocol.render_request import RendererName
-from engine.weights.inspection import inspect_folder
-from engine.weights.test_bundle import make_test_bundle
+from engine.renderers.diffusion import DiffusionRenderer
+from engine.worker.rendering import JobRendering
 from tests.diffusion_cast import driven, plate_of, speaking
-
-
-@pytest.fixture(scope="session")
-def test_bundle(tmp_path_factory):
-    """The bundle as it was verified."""
-    folder = tmp_path_factory.mktemp("bundles") / "test"
-    make_test_bundle(folder)
-    return inspect_folder(folder)
+from tests.render_watching import Watching
 
 
 @pytest.fixture
-def installed(test_bundle):
+def installed(verified_bundle):
     """The bundle, installed in this test's engine."""
-    register(engine_locations().data, test_bundle)
-    return test_bundle
+    register(engine_locations().data, verified_bundle)
+    return verified_bundle
 
 
 @pytest.fixture
@@ -39,11 +33,58 @@ def shot(make_request, samples, installed):
             "characters": (driven(samples), speaking(samples)) if characters is None else characters,
             "frame_rate": Fraction(24),
             "frame_count": 8,
-            "width": 96,
-            "height": 64,
+            "width": 64,
+            "height": 48,
             "prompt": "Two people talk.",
             "diffusion": DiffusionSettings(**{"bundle": "test", "steps": 2, **(settings or {})}),
         }
         return make_request(**{**values, **changes})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory):
+    """Encoded conditions of these tests."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def render(tmp_path, shared_cache):
+    """Return a function that renders a request in this process, in `work` or a directory of its own."""
+    numbers = iter(range(1000))
+
+    def run(request, report=None, work=None, cache=shared_cache):
+        folder = work or tmp_path / f"work {next(numbers)}"
+        folder.mkdir(exist_ok=True)
+        watching = report or Watching()
+        return DiffusionRenderer(cache, engine_locations().data).render(request, folder, watching), watching
+
+    return run
+
+
+class NoOrders:
+    """Nobody stops a render or takes it back."""
+
+    def should_discard(self, job_id):
+        return False
+
+    def forget(self, job_id):
+        pass
+
+
+@pytest.fixture
+def outcome(shared_cache):
+    """Return a function that gives a job to the worker's part that never raises, and returns its report."""
+    locations = engine_locations()
+    rendering = JobRendering(
+        locations=locations,
+        renderers={RendererName.DIFFUSION: lambda _: DiffusionRenderer(shared_cache, locations.data)},
+        orders=NoOrders(),
+        orphan_patience_s=1.0,
+    )
+
+    def run(request):
+        return rendering.outcome(RenderJob(job_id=request.request_id, request=request), Watching())
+
+    return run

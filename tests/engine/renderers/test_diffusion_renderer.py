@@ -5,14 +5,13 @@ from fractions import Fraction
 
 import pytest
 
-from engine.locations import engine_locations
 from engine.media.video_reader import VideoReader
 from engine.protocol.codec import decode_result
 from engine.protocol.diffusion_settings import GuidanceSettings, LongShotMode, Solver
 from engine.protocol.errors import ErrorCode, UserError
-from engine.renderers.diffusion import DiffusionRenderer
 from engine.renderers.renderer import RenderStoppedError
 from tests.diffusion_cast import driven, speaking
+from tests.render_watching import Watching
 
 ENCODING = (
     "Reading the prompt",
@@ -21,50 +20,6 @@ ENCODING = (
     "Listening to the voice",
     "Encoding the plate",
 )
-
-
-class Watching:
-    """Listens to a render; `stop_when` looks at each phase and may stop it."""
-
-    def __init__(self, stop_when=lambda phase: False):
-        self.phases, self.previews, self._stop_when, self._stop = [], [], stop_when, False
-
-    def step(self):
-        pass
-
-    def progress(self, phase, frames_done, seconds_left):
-        self.phases.append(phase)
-        self._stop = self._stop or self._stop_when(phase)
-
-    def preview(self, frame, jpeg):
-        assert jpeg().startswith(b"\xff\xd8")
-        self.previews.append(frame)
-
-    def should_stop(self):
-        return self._stop
-
-    def steps(self):
-        return [phase for phase in self.phases if "tep " in phase]
-
-
-@pytest.fixture(scope="module")
-def shared_cache(tmp_path_factory):
-    """Encoded conditions of this file's tests."""
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture
-def render(tmp_path, shared_cache):
-    """Return a function that renders a request in this process, in `work` or a directory of its own."""
-    numbers = iter(range(1000))
-
-    def run(request, report=None, work=None, cache=shared_cache):
-        folder = work or tmp_path / f"work {next(numbers)}"
-        folder.mkdir(exist_ok=True)
-        watching = report or Watching()
-        return DiffusionRenderer(cache, engine_locations().data).render(request, folder, watching), watching
-
-    return run
 
 
 def master(request):
@@ -76,13 +31,13 @@ def test_clip_and_voice_render_together_and_the_take_says_how(shot, render):
     result, watching = render(request)
     assert result == decode_result((request.output_directory / "take.json").read_bytes())
     with VideoReader(request.output_directory / "shot.mkv") as movie:
-        assert (movie.frame_count, movie.width, movie.height) == (8, 96, 64)
+        assert (movie.frame_count, movie.width, movie.height) == (8, 64, 48)
     record = result.diffusion
     assert record.random_weights
     assert record.branches == ("+5 (prompt + expression + voice)", "-4 (negative prompt)")
     assert (record.forwards_per_step, record.forwards) == (2, 4)
     assert record.model_frame_rate == 23
-    assert (record.model_width, record.model_height, record.model_frame_count % 4) == (96, 64, 1)
+    assert (record.model_width, record.model_height, record.model_frame_count % 4) == (64, 48, 1)
     assert len(record.weights) > 8
     assert all(len(sha256) == 64 for sha256 in record.weights.values())
     assert set(record.versions) >= {"torch", "diffusers"}

@@ -96,6 +96,6 @@ def test_notes_are_remembered_and_rubbish_is_not(tmp_path):
 
 def test_a_renderer_that_is_not_there_is_told():
     with pytest.raises(UserError) as caught:
-        make_renderer(RendererName.DIFFUSION, Path("/cache"))
+        make_renderer(RendererName.DIFFUSION, Path("/cache"), {})
     assert caught.value.report.code is ErrorCode.RENDERER_UNAVAILABLE
     assert "diffusion" in caught.value.report.message
