@@ -6,7 +6,7 @@ from engine.bundles.installed_bundle import InstalledBundle
 from engine.conditioning.condition_cache import ConditionCache
 from engine.conditioning.expression_track import ExpressionStoppedError
 from engine.media.opencv import cv2
-from engine.memory.device import compute_precision, render_device
+from engine.memory.device import compute_precision, release_cached_memory, render_device
 from engine.protocol.diffusion_settings import DiffusionSettings
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.jobs import RenderResult
@@ -48,6 +48,8 @@ class DiffusionRenderer:
             except (RuntimeError, cv2.error) as error:
                 let_memory_shortage_through(error)
                 raise
+            finally:
+                release_cached_memory(render_device())
 
         owner = f"{fingerprint(request)} {_weights(bundle)}"
         try:

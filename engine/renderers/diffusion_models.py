@@ -1,6 +1,5 @@
 """The parts of a model bundle, loaded one after another: used, then let go."""
 
-import gc
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -110,13 +109,9 @@ class BundleModels:
     @contextmanager
     def _used(self, load: Callable[[], _Part]) -> Iterator[_Part]:
         with getting_on(self._report):
+            release_cached_memory(self.device)  # of the part before, which nobody holds any more
             part = load()
-        try:
-            yield part
-        finally:
-            del part
-            gc.collect()
-            release_cached_memory(self.device)
+        yield part
 
 
 @contextmanager
