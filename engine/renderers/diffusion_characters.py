@@ -5,7 +5,6 @@ Characters are numbered from 1 in the request's order.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 
 import numpy as np
 import torch
@@ -14,11 +13,8 @@ from numpy.typing import NDArray
 from engine.bundles.installed_bundle import Capability, PartName
 from engine.conditioning.channel_gains import strength_per_latent_frame
 from engine.conditioning.character_features import CharacterFeatures, features_at_model_frames
-from engine.conditioning.condition_cache import ConditionCache, cache_key
-from engine.conditioning.expression_track import ExpressionTools, ExpressionTrack, expression_track
-from engine.conditioning.face_cascades import CascadeFaceFinder
-from engine.conditioning.face_finder import FaceFinder
-from engine.conditioning.face_landmark_finder import LandmarkFaceFinder
+from engine.conditioning.condition_cache import ConditionCache
+from engine.conditioning.expression_track import ExpressionTrack
 from engine.conditioning.model_time import ModelTime
 from engine.conditioning.region_growth import NO_GROWTH, RegionGrowth, travel
 from engine.conditioning.speech import speech_hidden, speech_key
@@ -26,15 +22,12 @@ from engine.conditioning.voice_timeline import voice_track
 from engine.networks.adapter_projections import AdapterProjections
 from engine.networks.shot_tokens import AdapterName, CharacterTokens
 from engine.networks.token_windows import TokenWindows, expression_windows, voice_windows
-from engine.protocol.clips import DrivingInput
 from engine.protocol.curves import Channel
 from engine.protocol.diffusion_settings import Precision
-from engine.protocol.render_request import CharacterInput, RenderRequest
+from engine.protocol.render_request import RenderRequest
+from engine.renderers.diffusion_drivers import DriverTracks
 from engine.renderers.diffusion_models import BundleModels
 from engine.weights.part_fit import check_fit
-
-EXPRESSION_VERSION = 1
-NEUTRAL_SPAN_S = Fraction(1, 10)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -84,7 +77,11 @@ class CastPreparation:
         return cast
 
     def _add_expressions(self, cast: CastTokens) -> None:
-        tracks = [self._tracks(character) for character in self._request.characters]
+        tell, should_stop = self._watch.tell, self._watch.should_stop
+        drivers = DriverTracks(self._models, self._cache, tell=tell, should_stop=should_stop)
+        tracks = [
+            [drivers.track(clip) for clip in character.driving] for character in self._request.characters
+        ]
         cast.growths = tuple(_growth(found) for found in tracks)
         features = {
             label: found
@@ -180,53 +177,6 @@ class CastPreparation:
             strength_F=torch.from_numpy(strength),
             present_F=present_F,
         )
-
-    def _tracks(self, character: CharacterInput) -> list[ExpressionTrack]:
-        return [self._track(clip) for clip in character.driving]
-
-    def _track(self, clip: DrivingInput) -> ExpressionTrack:
-        finder, parts = self._finder()
-        start, end = _analysed_span(clip)
-        key = cache_key(
-            "expression",
-            version=EXPRESSION_VERSION,
-            clip=clip.content_hash,
-            start=start,
-            end=end,
-            face=clip.face_index,
-            finder=finder.name,
-            weights=self._models.identity(PartName.EXPRESSION_ENCODER, *parts),
-        )
-
-        def make() -> dict[str, torch.Tensor]:
-            tools = ExpressionTools(
-                finder=finder, encoder=self._models.expression_encoder, device=self._models.device
-            )
-            return expression_track(
-                clip.path,
-                span_s=(start, end),
-                face_index=clip.face_index,
-                tools=tools,
-                on_progress=lambda _share: self._watch.tell(f"Following the face in {clip.path.name}"),
-                should_stop=self._watch.should_stop,
-            ).to_tensors()
-
-        return ExpressionTrack.from_tensors(self._cache.tensors(key, make))
-
-    def _finder(self) -> tuple[FaceFinder, tuple[PartName, ...]]:
-        parts = (PartName.FACE_DETECTOR, PartName.FACE_LANDMARKS)
-        bundle = self._models.bundle
-        if not all(part in bundle.parts for part in parts):
-            return CascadeFaceFinder(), ()
-        detector, landmarks = (bundle.paths(part)[0] for part in parts)
-        return LandmarkFaceFinder(detector, landmarks), parts
-
-
-def _analysed_span(clip: DrivingInput) -> tuple[Fraction, Fraction]:
-    """Return the seconds of the file to analyse: what the clip shows, and its neutral face."""
-    if clip.neutral_s is None:
-        return clip.source_in_s, clip.source_out_s
-    return min(clip.source_in_s, clip.neutral_s), max(clip.source_out_s, clip.neutral_s + NEUTRAL_SPAN_S)
 
 
 def _growth(tracks: list[ExpressionTrack]) -> RegionGrowth:
