@@ -11,6 +11,7 @@ Shapes: F latent frames, S tokens of one, N = F*S; G latent frames of a group, R
 window, K tokens on a timeline; H heads of width W, C = H*W.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -35,7 +36,8 @@ class RowGroup:
     `rows_GR` (int64) are positions in N; shorter lists are filled up by repeating a row. `kept_P` are the
     positions in G*R that count, `rows_P` the rows they are, none of them twice, `weights_P` (float32) the
     factor of each. `windows` has for each of `characters` the window's tokens [G, L] as rows of its keys and
-    values. `first_row`: where the rows are one range of N without filling, its first; else None.
+    values. `first_row`: where the rows are one range of N without filling, its first; else None. `biases_GL`
+    is added to the scores of the windows' tokens, None where it is 0 throughout.
     """
 
     characters: tuple[int, ...]
@@ -45,6 +47,7 @@ class RowGroup:
     weights_P: torch.Tensor
     windows: tuple[torch.Tensor, ...]
     first_row: int | None
+    biases_GL: torch.Tensor | None
 
     def to(self, device: torch.device) -> "RowGroup":
         """Return the group with its tensors on a device."""
@@ -55,27 +58,30 @@ class RowGroup:
             rows_P=self.rows_P.to(device),
             weights_P=self.weights_P.to(device),
             windows=tuple(window.to(device) for window in self.windows),
+            biases_GL=None if self.biases_GL is None else self.biases_GL.to(device),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _FrameRows:
-    """Rows of one latent frame [R] and the factor of each."""
+    """Rows of one latent frame [R], the factor of each, and what is added to the scores of each character."""
 
     frame: int
     rows_R: torch.Tensor
     weights_R: torch.Tensor
+    biases: tuple[float, ...]
 
 
 def group_rows(regions: TokenRegions, characters: Mapping[int, CharacterTokens]) -> tuple[RowGroup, ...]:
     """Return who attends to what, for one adapter.
 
-    A token of nobody takes the mean strength of the characters it attends to. Rows with factor 0 are left
-    out.
+    A character of strength 0 is not there. Where several of different strength speak to one token, each
+    counts in the softmax by its share of the strongest, whose strength is the factor: one that fades out
+    fades out there too, and what it leaves is what there is without it. Rows with factor 0 are left out.
     """
     pending: dict[_GroupKey, list[_FrameRows]] = {}
     for frame in range(regions.owner_FS.shape[0]):
-        present = tuple(label for label in sorted(characters) if bool(characters[label].present_F[frame]))
+        present = tuple(label for label in sorted(characters) if characters[label].speaks(frame))
         for members, rows in _rows_of_frame(regions, characters, present, frame):
             if rows.rows_R.numel():
                 lengths = tuple(int(characters[label].windows.lengths_F[frame]) for label in members)
@@ -110,7 +116,9 @@ def add_attended(
     at_hand = {label: keys_values[label] for label in labels}
     for group in groups:
         keys, values = _windowed(group, at_hand)
-        found_GHRW = F.scaled_dot_product_attention(_taken(query_NHW, group).transpose(1, 2), keys, values)
+        query_GHRW = _taken(query_NHW, group).transpose(1, 2)
+        biases = None if group.biases_GL is None else group.biases_GL[:, None, None].to(query_GHRW.dtype)
+        found_GHRW = F.scaled_dot_product_attention(query_GHRW, keys, values, attn_mask=biases)
         found_PHW = found_GHRW.transpose(1, 2).flatten(0, 1)
         weights_P11 = group.weights_P[:, None, None]
         if group.first_row is not None:
@@ -145,14 +153,20 @@ def _rows_of_frame(
             yield (label,), _weighted(frame, first_row, factor_S)
     if present:
         shared_S = torch.where(owner_S == NOBODY, torch.ones_like(share_S), 1.0 - share_S)
-        factor_S = shared_S * (sum(strengths) / len(strengths))
+        factor_S = shared_S * max(strengths)
+        biases = tuple(math.log(strength / max(strengths)) for strength in strengths)
         # Alone, a character is everyone: both shares of a row are of the same tokens and computed once.
-        yield present, _weighted(frame, first_row, factor_S if len(present) > 1 else factor_S + own[0])
+        together_S = factor_S if len(present) > 1 else factor_S + own[0]
+        yield present, _weighted(frame, first_row, together_S, biases)
 
 
-def _weighted(frame: int, first_row: int, factor_S: torch.Tensor) -> _FrameRows:
+def _weighted(
+    frame: int, first_row: int, factor_S: torch.Tensor, biases: tuple[float, ...] = (0.0,)
+) -> _FrameRows:
     rows_R = factor_S.nonzero().flatten()
-    return _FrameRows(frame=frame, rows_R=first_row + rows_R, weights_R=factor_S[rows_R].float())
+    return _FrameRows(
+        frame=frame, rows_R=first_row + rows_R, weights_R=factor_S[rows_R].float(), biases=biases
+    )
 
 
 def _batches(frames: list[_FrameRows]) -> Iterator[list[_FrameRows]]:
@@ -185,7 +199,16 @@ def _group(
             for label, length in zip(members, lengths, strict=True)
         ),
         first_row=_first_row(rows_P, most * len(frames)),
+        biases_GL=_biases(frames, lengths),
     )
+
+
+def _biases(frames: list[_FrameRows], lengths: tuple[int, ...]) -> torch.Tensor | None:
+    """Return what is added to the scores of each token of the windows, None where nothing is."""
+    if not any(bias for rows in frames for bias in rows.biases):
+        return None
+    counts = torch.tensor(lengths)
+    return torch.stack([torch.tensor(rows.biases).repeat_interleave(counts) for rows in frames])
 
 
 def _first_row(rows_P: torch.Tensor, count: int) -> int | None:

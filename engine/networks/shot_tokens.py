@@ -51,6 +51,10 @@ class CharacterTokens:
     strength_F: torch.Tensor
     present_F: torch.Tensor
 
+    def speaks(self, frame: int) -> bool:
+        """Return whether the character has anything for this adapter in a latent frame, and says it."""
+        return bool(self.present_F[frame]) and bool(self.strength_F[frame])
+
     def frames(self, start: int, end: int) -> "CharacterTokens":
         """Return the tokens of latent frames `start` to `end` (exclusive); the timeline stays whole."""
         return CharacterTokens(

@@ -6,6 +6,7 @@ on with the piece it was in.
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -36,7 +37,12 @@ from engine.sampling.conditions import ShotConditions
 from engine.sampling.denoising import KnownStart, StepDone, denoise, shot_noise
 from engine.sampling.flow_solver import flow_solver
 from engine.sampling.guided_velocity import DiffusionModel, GuidedVelocity, Velocity
-from engine.sampling.key_value_bank import BlockKeysValues, key_value_bank
+from engine.sampling.key_value_bank import (
+    BlockKeysValues,
+    drop_key_value_projections,
+    key_value_bank,
+    with_characters,
+)
 from engine.sampling.latent_preview import preview_picture
 from engine.sampling.long_shots import BlendedVelocity, Piece
 
@@ -70,6 +76,7 @@ class ShotPieces:
             columns=shot.fit.model_width // LATENT_PIXELS,
         )
         self._pace = Pace()
+        self._bank: tuple[BlockKeysValues, ...] | None = None
         self._share = 0.0
 
     def render(self, notes: RenderNotes) -> None:
@@ -141,22 +148,32 @@ class ShotPieces:
 
     def _velocity(self, model: DiffusionModel, piece: Piece, plate_20FHW: torch.Tensor) -> Velocity:
         shot = self._shot
+        plate = plate_20FHW.to(device=model.device, dtype=torch.float32)  # once for all windows
         windows = shot.windows
         if windows is None:
-            conditions = shot.conditions.frames(piece.start, piece.end, plate_20FHW).compacted()
-            return self._guided(model, conditions)
-        bank = key_value_bank(model.transformer, model.projections, shot.conditions)
-        velocities = {  # every window begins with the plate, which holds the identity
-            (start, end): self._guided(model, shot.conditions.frames(start, end, plate_20FHW), bank)
-            for start, end in set(windows.all_windows(shot.settings.steps))
-        }
-        return BlendedVelocity(windows, velocities)
+            conditions = shot.conditions.frames(piece.start, piece.end, plate).compacted()
+            return self._guided(model, conditions, self._characters(model, conditions))
+        bank = self._characters(model, shot.conditions)
+
+        def velocity_of(start: int, end: int) -> GuidedVelocity:
+            """Every window begins with the plate, which holds the identity."""
+            return self._guided(model, shot.conditions.frames(start, end, plate), bank)
+
+        return BlendedVelocity(windows, velocity_of)
+
+    def _characters(self, model: DiffusionModel, conditions: ShotConditions) -> tuple[BlockKeysValues, ...]:
+        """Return keys and values for a pass. The first one frees the projections of texts and image."""
+        if self._bank is None:
+            shared = replace(conditions, adapters={})
+            self._bank = key_value_bank(model.transformer, model.projections, shared)
+            drop_key_value_projections(model.transformer)
+        return with_characters(self._bank, model.projections, conditions)
 
     def _guided(
         self,
         model: DiffusionModel,
         conditions: ShotConditions,
-        bank: Sequence[BlockKeysValues] | None = None,
+        bank: Sequence[BlockKeysValues],
     ) -> GuidedVelocity:
         return GuidedVelocity(
             model,

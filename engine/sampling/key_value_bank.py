@@ -11,7 +11,7 @@ Shapes: L tokens of a context, K tokens on a character's timeline, H heads of wi
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -68,24 +68,41 @@ def key_value_bank(
     embedder = transformer.condition_embedder
     text = {role: embedder.text_embedder(_as(tokens, like)[None]) for role, tokens in conditions.text.items()}
     image = embedder.image_embedder(_as(conditions.image_tokens, like)[None])
+    bank = tuple(
+        BlockKeysValues(
+            text={role: _text_keys_values(block.attn2, context) for role, context in text.items()},
+            image=_image_keys_values(block.attn2, image),
+            adapters={},
+        )
+        for block in transformer.blocks
+    )
+    return with_characters(bank, projections, conditions)
+
+
+@torch.inference_mode()
+def with_characters(
+    bank: tuple[BlockKeysValues, ...],
+    projections: Mapping[AdapterName, AdapterProjections],
+    conditions: ShotConditions,
+) -> tuple[BlockKeysValues, ...]:
+    """Return a bank with the characters of other conditions: texts and image stay, nothing of the
+    transformer is needed.
+    """
+    heads, like = bank[0].image[0].shape[1], bank[0].image[0]
     tokens = {
         name: {label: _as(character.tokens_KD, like) for label, character in characters.items()}
         for name, characters in conditions.adapters.items()
     }
-    bank: list[BlockKeysValues] = []
-    for number, block in enumerate(transformer.blocks):
-        heads = block.attn2.heads
-        bank.append(
-            BlockKeysValues(
-                text={role: _text_keys_values(block.attn2, context) for role, context in text.items()},
-                image=_image_keys_values(block.attn2, image),
-                adapters={
-                    name: _of_characters(projections[name], characters, number, heads)
-                    for name, characters in tokens.items()
-                },
-            )
+    return tuple(
+        replace(
+            known,
+            adapters={
+                name: _of_characters(projections[name], characters, number, heads)
+                for name, characters in tokens.items()
+            },
         )
-    return tuple(bank)
+        for number, known in enumerate(bank)
+    )
 
 
 def bank_bytes(bank: tuple[BlockKeysValues, ...]) -> int:

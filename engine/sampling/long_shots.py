@@ -6,14 +6,14 @@ at once, its velocity blended from windows that overlap by linear cross-fade and
 """
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
 
 from engine.networks.token_windows import FRAMES_PER_LATENT
-from engine.sampling.guided_velocity import GuidedVelocity
+from engine.sampling.guided_velocity import Velocity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +83,11 @@ def blend_weights(start: int, end: int, *, latent_frames: int, overlap: int) -> 
 
 
 class BlendedVelocity:
-    """The velocity of a whole shot, blended from those of its windows."""
+    """The velocity of a whole shot, blended from those of its windows; `velocity_of` makes one when due."""
 
-    def __init__(self, plan: "WindowPlan", windows: "WindowVelocities") -> None:
+    def __init__(self, plan: "WindowPlan", velocity_of: Callable[[int, int], Velocity]) -> None:
         self._plan = plan
-        self._windows = windows
+        self._velocity_of = velocity_of
 
     def __call__(self, latents_16FHW: torch.Tensor, timestep: torch.Tensor, step: int) -> torch.Tensor:
         """Return the velocity [16, F, h, w], each latent frame a mean over the windows it lies in."""
@@ -95,7 +95,7 @@ class BlendedVelocity:
         weight_F = torch.zeros(latents_16FHW.shape[1], device=total.device)
         for start, end in self._plan.windows(step):
             weights = self._plan.weights(start, end).to(total.device)
-            found = self._windows[start, end](latents_16FHW[:, start:end], timestep, step)
+            found = self._velocity_of(start, end)(latents_16FHW[:, start:end], timestep, step)
             total[:, start:end] += found * weights[None, :, None, None]
             weight_F[start:end] += weights
         return total / weight_F[None, :, None, None]
@@ -119,11 +119,3 @@ class WindowPlan:
     def weights(self, start: int, end: int) -> torch.Tensor:
         """Return the weights of a window's latent frames."""
         return blend_weights(start, end, latent_frames=self.latent_frames, overlap=self.overlap)
-
-    def all_windows(self, steps: int) -> Iterator[tuple[int, int]]:
-        """Yield every window of every step, as often as it is computed."""
-        for step in range(steps):
-            yield from self.windows(step)
-
-
-WindowVelocities = Mapping[tuple[int, int], GuidedVelocity]

@@ -43,27 +43,31 @@ def dense(query, regions, characters, keys_values):
     frames, spatial = regions.owner_FS.shape
     result = torch.zeros(query.shape, dtype=torch.float64)
 
-    def attended(token, frame, labels):
-        rows = []
+    def attended(token, frame, shares):
+        labels, rows = list(shares), []
         for label in labels:
             windows = characters[label].windows
             rows.append(windows.indices_FL[frame][: int(windows.lengths_F[frame])])
         keys = torch.cat([keys_values[c][0][i] for c, i in zip(labels, rows, strict=True)]).double()
         values = torch.cat([keys_values[c][1][i] for c, i in zip(labels, rows, strict=True)]).double()
         scores = torch.einsum("hw,lhw->hl", query[token].double(), keys) / query.shape[-1] ** 0.5
-        return torch.einsum("hl,lhw->hw", scores.softmax(-1), values)
+        counts = torch.tensor([len(tokens) for tokens in rows])
+        weights = scores.softmax(-1) * torch.tensor(list(shares.values())).repeat_interleave(counts)
+        return torch.einsum("hl,lhw->hw", weights / weights.sum(-1, keepdim=True), values)
 
     for frame in range(frames):
         present = [label for label in sorted(characters) if characters[label].present_F[frame]]
         strengths = {label: float(characters[label].strength_F[frame]) for label in present}
+        strengths = {label: strength for label, strength in strengths.items() if strength}
         for place in range(spatial):
             token, owner = frame * spatial + place, int(regions.owner_FS[frame, place])
             share = float(regions.share_FS[frame, place]) if owner else 0.0
-            if owner in present:
-                result[token] += share * strengths[owner] * attended(token, frame, [owner])
-            if present and share < 1:
-                mean = sum(strengths.values()) / len(present)
-                result[token] += (1 - share) * mean * attended(token, frame, present)
+            if owner in strengths:
+                result[token] += share * strengths[owner] * attended(token, frame, {owner: 1.0})
+            if strengths and share < 1:
+                strongest = max(strengths.values())
+                shares = {label: strength / strongest for label, strength in strengths.items()}
+                result[token] += (1 - share) * strongest * attended(token, frame, shares)
     return result
 
 
@@ -246,3 +250,21 @@ def test_the_same_is_computed_under_torch_s_rule_of_determinism():
         assert torch.equal(attend(query, groups, keys_values), free)
     finally:
         torch.use_deterministic_algorithms(False)
+
+
+def test_a_character_that_fades_out_fades_out_for_the_tokens_of_nobody_too():
+    generator = torch.Generator().manual_seed(9)
+    regions = drawn_regions(generator, 3, 12, 2, feathered=False)
+    first, second = (drawn_character(generator, 9, spoken=False) for _ in range(2))
+    query = torch.randn(36, HEADS, WIDTH // HEADS, generator=generator)
+
+    def output(strength):
+        faded = replace(second, strength_F=torch.full((3,), strength))
+        cast = {1: first, 2: faded}
+        keys_values = {label: projected(character, 7) for label, character in cast.items()}
+        return attend(query, group_rows(regions, cast), keys_values)
+
+    alone = attend(query, group_rows(regions, {1: first}), {1: projected(first, 7)})
+    assert torch.equal(output(0.0), alone)
+    assert float((output(1e-7) - alone).abs().max()) < 1e-3
+    assert float((output(1.0) - alone).abs().max()) > 0.1

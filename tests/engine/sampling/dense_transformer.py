@@ -30,8 +30,8 @@ class DenseAdapter:
         )
         frame = torch.arange(frames).repeat_interleave(spatial)
         owner, share = regions.owner_FS.flatten(), regions.share_FS.flatten()
-        present = [characters[n].present_F[frame] for n in labels]
         strength = [characters[n].strength_F[frame] for n in labels]
+        present = [characters[n].present_F[frame] & (s > 0) for n, s in zip(labels, strength, strict=True)]
         seen = [_seen(characters[n], frame) & here[:, None] for n, here in zip(labels, present, strict=True)]
         self.everyone = torch.cat(seen, dim=1)
         self.own = torch.cat(
@@ -39,12 +39,14 @@ class DenseAdapter:
         )
         own = [(owner == n) * factor for n, factor in zip(labels, strength, strict=True)]
         self.own_factor = share * torch.stack(own).sum(dim=0)
-        total = torch.stack([here * factor for here, factor in zip(present, strength, strict=True)]).sum(
-            dim=0
-        )
-        count = torch.stack(present).sum(dim=0)
+        heard = [here * factor for here, factor in zip(present, strength, strict=True)]
+        strongest = torch.stack(heard).amax(dim=0)
         outside = torch.where(owner == NOBODY, torch.ones(()), 1 - share)
-        self.everyone_factor = outside * total / count.clamp(min=1)
+        self.everyone_factor = outside * strongest
+        shares = [factor / strongest.clamp(min=1e-9) for factor in heard]
+        self.everyone_bias = torch.cat(
+            [s.log()[:, None].expand(-1, mask.shape[1]) for s, mask in zip(shares, seen, strict=True)], dim=1
+        )
 
     def added(self, query, block):
         """What the adapter adds before the output projection, [H, N, W]."""
@@ -52,7 +54,8 @@ class DenseAdapter:
         keys, values = (rows.unflatten(1, (len(query), -1)).transpose(0, 1) for rows in (keys, values))
         scores = query @ keys.transpose(1, 2) / query.shape[2] ** 0.5
         own = _softmax(scores, self.own) @ values * self.own_factor[:, None]
-        return own + _softmax(scores, self.everyone) @ values * self.everyone_factor[:, None]
+        everyone = _softmax(scores + self.everyone_bias, self.everyone) @ values
+        return own + everyone * self.everyone_factor[:, None]
 
 
 def _seen(character, frame):

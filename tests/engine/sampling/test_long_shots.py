@@ -1,5 +1,6 @@
 """Shots longer than one pass: pieces and windows cover every frame once, on one timeline."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -11,7 +12,7 @@ from engine.networks.shot_tokens import AdapterName
 from engine.networks.token_windows import expression_windows, gather_windows
 from engine.sampling.guidance import GuidanceScales
 from engine.sampling.guided_velocity import GuidedVelocity
-from engine.sampling.key_value_bank import key_value_bank
+from engine.sampling.key_value_bank import key_value_bank, with_characters
 from engine.sampling.long_shots import (
     BlendedVelocity,
     WindowPlan,
@@ -71,7 +72,6 @@ def test_windows_move_from_step_to_step_and_are_the_same_for_a_seed():
     steps = [plan.windows(step) for step in range(12)]
     assert len(set(steps)) > 3
     assert steps == [WindowPlan(latent_frames=60, length=21, overlap=4, seed=5).windows(s) for s in range(12)]
-    assert set(plan.all_windows(12)) == {window for windows in steps for window in windows}
 
 
 def test_a_cut_of_the_timeline_is_what_the_whole_shot_has_there():
@@ -88,8 +88,7 @@ def test_blended_windows_of_a_steady_velocity_are_that_velocity(seed):
     def same(piece, _timestep, _step):
         return piece * 0.5
 
-    windows = dict.fromkeys(plan.all_windows(3), same)
-    found = BlendedVelocity(plan, windows)(latents, torch.tensor(500.0), 2)
+    found = BlendedVelocity(plan, lambda start, end: same)(latents, torch.tensor(500.0), 2)
     assert float((found - 0.5 * latents).abs().max()) < 1e-6
 
 
@@ -134,8 +133,7 @@ def test_a_blend_is_a_mean_whatever_the_windows(latent_frames, length, overlap, 
     plan = WindowPlan(latent_frames=latent_frames, length=length, overlap=overlap, seed=seed)
     latents = torch.randn(16, latent_frames, 1, 1, generator=torch.Generator().manual_seed(seed))
     for step in range(3):
-        windows = {window: (lambda piece, _timestep, _step: piece * 2) for window in plan.windows(step)}
-        found = BlendedVelocity(plan, windows)(latents, torch.tensor(500.0), step)
+        found = BlendedVelocity(plan, lambda _start, _end: _twice)(latents, torch.tensor(500.0), step)
         assert float((found - 2 * latents).abs().max()) < 1e-5
 
 
@@ -156,3 +154,23 @@ def test_no_window_takes_over_from_the_last_at_once():
             shares[number, start:end] = plan.weights(start, end)
         shares /= shares.sum(dim=0)
         assert float(shares.diff(dim=1).abs().max()) < 0.35
+
+
+def _twice(latents, _timestep, _step):
+    return latents * 2
+
+
+def test_pieces_share_what_texts_and_image_say_and_need_no_projections_for_it():
+    known = golden()
+    shot = conditions({EXPRESSION: {1: clip("A")}})
+    whole = key_value_bank(known.model.transformer, known.model.projections, shot)
+    shared = key_value_bank(known.model.transformer, known.model.projections, replace(shot, adapters={}))
+    cut = shot.frames(1, 4, shot.plate_20FHW[:, 1:4])
+    again = with_characters(shared, known.model.projections, cut)
+    assert again[0].image[0] is shared[0].image[0]
+    scales = GuidanceScales(text=1.0, adapters=4.0)
+    latents, timestep = known.inputs["latents"][0][:, 1:4], known.inputs["timestep"]
+    one = GuidedVelocity(known.model, cut, scales, steps=1, bank=whole)(latents, timestep, 0)
+    assert torch.equal(
+        one, GuidedVelocity(known.model, cut, scales, steps=1, bank=again)(latents, timestep, 0)
+    )
