@@ -61,7 +61,7 @@ def samples():
 @pytest.fixture(scope="session")
 def random_bundle(tmp_path_factory):
     """The folder of a tiny model bundle, made once and only read; what is to be changed is copied first."""
-    from engine.weights.test_bundle import make_test_bundle
+    from engine.weights.random_bundle import make_test_bundle
 
     folder = tmp_path_factory.mktemp("bundles") / "test"
     make_test_bundle(folder)

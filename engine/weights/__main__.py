@@ -16,7 +16,7 @@ from engine.protocol.errors import ErrorCode, ErrorReport, UserError
 from engine.weights.inspection import inspect_folder
 from engine.weights.inspection_progress import InspectionProgress
 from engine.weights.memory_shortage import is_memory_shortage
-from engine.weights.test_bundle import BundleLayout, make_test_bundle
+from engine.weights.random_bundle import BundleLayout, make_test_bundle
 
 INTERRUPTED = 130
 _OUT_OF_MEMORY = ErrorReport(

@@ -20,7 +20,7 @@ from engine.weights.encoder_loaders import (
     load_vae,
 )
 from engine.weights.input_description import picture_normalisation, sound_description
-from engine.weights.test_bundle_encoders import (
+from engine.weights.random_bundle_encoders import (
     write_image_encoder,
     write_speech_encoder,
     write_text_encoder,

@@ -21,7 +21,7 @@ from engine.protocol.errors import ErrorCode, UserError
 from engine.weights.__main__ import main
 from engine.weights.inspection import inspect_folder
 from engine.weights.part_fit import check_fit, check_published_sizes
-from engine.weights.test_bundle import BundleLayout, make_test_bundle
+from engine.weights.random_bundle import BundleLayout, make_test_bundle
 
 DRIVEN = frozenset({Capability.CLIP_DRIVEN, Capability.VOICE_DRIVEN})
 VAE = "vae/diffusion_pytorch_model.safetensors"

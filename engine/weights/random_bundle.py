@@ -11,21 +11,21 @@ from engine.bundles.bundle_mark import mark_as_random
 from engine.media.atomic import atomic_directory
 from engine.media.write_errors import writing
 from engine.protocol.errors import ErrorCode, UserError
-from engine.weights.test_bundle_adapters import (
+from engine.weights.random_bundle_adapters import (
     write_expression_adapter,
     write_expression_encoder,
     write_repackaged_expression,
     write_repackaged_voice_adapter,
     write_voice_adapter,
 )
-from engine.weights.test_bundle_encoders import (
+from engine.weights.random_bundle_encoders import (
     write_image_encoder,
     write_speech_encoder,
     write_text_encoder,
     write_tokenizer,
     write_vae,
 )
-from engine.weights.test_bundle_transformer import write_diffusers_transformer, write_original_transformer
+from engine.weights.random_bundle_transformer import write_diffusers_transformer, write_original_transformer
 
 TEST_BUNDLE_NAME = "test"
 LARGEST_SEED = 2**31 - 1

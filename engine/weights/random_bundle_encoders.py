@@ -19,9 +19,9 @@ from transformers import (
     Wav2Vec2ForCTC,
 )
 
-from engine.weights.test_bundle_adapters import SPEECH_WIDTH
-from engine.weights.test_bundle_random import random_like, seeded, write_tensors
-from engine.weights.test_bundle_transformer import IMAGE_WIDTH, TEXT_WIDTH
+from engine.weights.random_bundle_adapters import SPEECH_WIDTH
+from engine.weights.random_bundle_transformer import IMAGE_WIDTH, TEXT_WIDTH
+from engine.weights.random_bundle_weights import random_like, seeded, write_tensors
 
 _SPECIAL_TOKENS = ("<pad>", "</s>", "<unk>")
 _SPACE = "▁"

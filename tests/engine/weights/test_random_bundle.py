@@ -13,7 +13,7 @@ from transformers import AutoTokenizer, CLIPVisionModel, UMT5EncoderModel, Wav2V
 
 from engine.protocol.errors import ErrorCode, UserError
 from engine.weights.adapter_loader import load_expression_adapter, load_voice_adapter
-from engine.weights.test_bundle import LARGEST_SEED, BundleLayout, make_test_bundle
+from engine.weights.random_bundle import LARGEST_SEED, BundleLayout, make_test_bundle
 from engine.weights.transformer_loader import load_transformer
 
 GOLDEN = Path(__file__).resolve().parents[2] / "data" / "golden"

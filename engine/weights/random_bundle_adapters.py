@@ -8,8 +8,8 @@ import torch
 from engine.networks.expression_encoder import ExpressionEncoder
 from engine.networks.expression_tokens import ExpressionTokens, ExpressionTokensConfig
 from engine.networks.voice_tokens import VoiceTokens
-from engine.weights.test_bundle_random import random_like, seeded, write_tensors
-from engine.weights.test_bundle_transformer import BLOCKS, WIDTH
+from engine.weights.random_bundle_transformer import BLOCKS, WIDTH
+from engine.weights.random_bundle_weights import random_like, seeded, write_tensors
 
 ADAPTER_WIDTH = 32
 SPEECH_WIDTH = 40

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from diffusers import WanTransformer3DModel
 
-from engine.weights.test_bundle_random import random_like, seeded, write_tensors
+from engine.weights.random_bundle_weights import random_like, seeded, write_tensors
 from engine.weights.transformer_layout import original_name
 
 WIDTH = 96
