@@ -40,6 +40,12 @@ def torch_dtype(precision: Precision) -> torch.dtype:
     return _DTYPES[precision]
 
 
+def compute_float32_in_full() -> None:
+    """Let cards multiply float32 numbers with all their bits: by default convolutions take ten of 23."""
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+
+
 def device_name(device: torch.device) -> str:
     """Return a device's name for people and for a take's record."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "processor"

@@ -2,11 +2,16 @@
 
 from pathlib import Path
 
-from engine.bundles.installed_bundle import InstalledBundle
 from engine.conditioning.condition_cache import ConditionCache
 from engine.conditioning.expression_track import ExpressionStoppedError
 from engine.media.opencv import cv2
-from engine.memory.device import compute_precision, release_cached_memory, render_device
+from engine.memory.device import (
+    compute_float32_in_full,
+    compute_precision,
+    device_name,
+    release_cached_memory,
+    render_device,
+)
 from engine.protocol.diffusion_settings import DiffusionSettings
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.jobs import RenderResult
@@ -41,17 +46,20 @@ class DiffusionRenderer:
         """
         settings = _settings(request)
         bundle = usable_bundle(self._data, request, settings.bundle)
+        compute_float32_in_full()
+        device = render_device()
+        models = BundleModels(bundle, device, compute_precision(device, settings.precision), report)
 
         def render_missing(frames: FinishedFrames, notes: RenderNotes) -> None:
             try:
-                self._render_missing(request, bundle, frames, notes, report, work)
+                self._render_missing(request, models, frames, notes, report, work)
             except (RuntimeError, cv2.error) as error:
                 let_memory_shortage_through(error)
                 raise
             finally:
-                release_cached_memory(render_device())
+                release_cached_memory(device)
 
-        owner = f"{fingerprint(request)} {_weights(bundle)}"
+        owner = f"{fingerprint(request)} {_made_with(models)}"
         try:
             return render_take(request, work, report, owner=owner, render_missing=render_missing)
         except ExpressionStoppedError as error:
@@ -60,15 +68,12 @@ class DiffusionRenderer:
     def _render_missing(
         self,
         request: RenderRequest,
-        bundle: InstalledBundle,
+        models: BundleModels,
         frames: FinishedFrames,
         notes: RenderNotes,
         report: RenderReport,
         work: Path,
     ) -> None:
-        device = render_device()
-        precision = compute_precision(device, _settings(request).precision)
-        models = BundleModels(bundle, device, precision, report)
         cache = ConditionCache(self._cache)
         watch = Watch(
             tell=lambda phase: report.progress(phase, frames.count, None), should_stop=report.should_stop
@@ -90,5 +95,10 @@ def _settings(request: RenderRequest) -> DiffusionSettings:
     return request.diffusion
 
 
-def _weights(bundle: InstalledBundle) -> str:
-    return " ".join(file.sha256 for part in bundle.parts.values() for file in part.files)
+def _made_with(models: BundleModels) -> str:
+    """Return what the pieces of one take must have in common: weights, device and number format.
+
+    A card that is gone when a render goes on would leave one take in two number formats.
+    """
+    weights = [file.sha256 for part in models.bundle.parts.values() for file in part.files]
+    return " ".join((*weights, device_name(models.device), models.precision.value))

@@ -81,19 +81,23 @@ class BundleModels:
 
     def expression_encoder(self) -> ExpressionEncoder:
         """Load the encoder of aligned faces, in float32: half precision would change the expression."""
-        return load_expression_encoder(self.bundle.paths(PartName.EXPRESSION_ENCODER)[0])
+        with getting_on(self._report):
+            return load_expression_encoder(self.bundle.paths(PartName.EXPRESSION_ENCODER)[0])
 
     def expression_adapter(self) -> ExpressionAdapter:
         """Load the portrait adapter onto the processor: tokens in float32, projections as the transformer."""
         path = self.bundle.paths(PartName.EXPRESSION_ADAPTER)[0]
-        adapter = load_expression_adapter(path, torch.float32)
-        adapter.projections.to(torch_dtype(self.precision))
+        with getting_on(self._report):
+            adapter = load_expression_adapter(path, torch.float32)
+            adapter.projections.to(torch_dtype(self.precision))
         return adapter
 
     def voice_adapter(self) -> VoiceAdapter:
         """Load the talking adapter onto the processor, in the same number formats."""
-        adapter = load_voice_adapter(self.bundle.paths(PartName.VOICE_ADAPTER)[0], torch.float32)
-        adapter.projections.to(torch_dtype(self.precision))
+        path = self.bundle.paths(PartName.VOICE_ADAPTER)[0]
+        with getting_on(self._report):
+            adapter = load_voice_adapter(path, torch.float32)
+            adapter.projections.to(torch_dtype(self.precision))
         return adapter
 
     @contextmanager
