@@ -18,10 +18,10 @@ from engine.conditioning.face_alignment import align_face, encoder_input
 from engine.conditioning.face_finder import DriverFrames, FaceFinder
 from engine.conditioning.face_gap_report import gap_report
 from engine.conditioning.face_track import FaceTrack, face_track, filled
+from engine.conditioning.finite_values import require_numbers
 from engine.draft.driving_analysis import frame_times
 from engine.media.video_reader import VideoReader
 from engine.networks.expression_encoder import ExpressionEncoder
-from engine.protocol.errors import ErrorCode, UserError
 
 TRACK_SHARE = 0.7
 BATCH = 16
@@ -90,7 +90,7 @@ def expression_track(
     (seconds in the file, the end exclusive). `on_progress` takes a share from 0 to 1. The encoder is not
     loaded before a face is found.
 
-    Raises UserError: NO_FACE, FILE_UNREADABLE (an encoder that gives no numbers), and what reading the file
+    Raises UserError: NO_FACE, BAD_INPUT (an encoder that gives no numbers), and what reading the file
     raises; ExpressionStoppedError once `should_stop` says so.
     """
 
@@ -134,10 +134,4 @@ def _features(
 ) -> NDArray[np.float64]:
     with torch.inference_mode():
         features = encoder(encoder_input(crops_bgr).to(device)).to("cpu", torch.float64)
-    if not bool(torch.isfinite(features).all()):
-        raise UserError(
-            "The expression encoder of the model bundle gives no finite numbers; its file is damaged.",
-            next_step="Verify the bundle and put the published file in its place.",
-            code=ErrorCode.FILE_UNREADABLE,
-        )
-    return np.asarray(features.numpy(), np.float64)
+    return np.asarray(require_numbers(features, "The expression encoder").numpy(), np.float64)

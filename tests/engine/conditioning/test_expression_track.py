@@ -204,7 +204,9 @@ def test_an_encoder_of_damaged_weights_is_refused(clip_with_a_gap, bright_finder
         encoder.linear.weight.data[3, 5] = torch.nan
         return encoder
 
-    with pytest.raises(UserError, match="no finite numbers"):
+    with pytest.raises(
+        UserError, match="The expression encoder of the bundle gave values that are not numbers"
+    ):
         analysed(clip_with_a_gap, bright_finder, encoder=damaged)
 
 
