@@ -29,12 +29,9 @@ FADE_S = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CharacterFeatures:
-    """`features_TE` (float32) on the processor; `present_T` (bool): whether there is an expression; `report`:
-    sentences for the take.
-    """
+    """`features_TE` (float32) on the processor, every frame of them; `report`: sentences for the take."""
 
     features_TE: torch.Tensor
-    present_T: torch.Tensor
     report: tuple[str, ...]
 
 
@@ -70,7 +67,6 @@ def features_at_model_frames(
     )
     return CharacterFeatures(
         features_TE=torch.from_numpy(scaled.astype(np.float32)),
-        present_T=torch.ones(len(instants), dtype=torch.bool),
         report=tuple(_report(character, tracks, instants, time)),
     )
 

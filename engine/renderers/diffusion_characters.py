@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engine.bundles.installed_bundle import Capability, PartName
 from engine.conditioning.channel_gains import strength_per_latent_frame
-from engine.conditioning.character_features import CharacterFeatures, features_at_model_frames
+from engine.conditioning.character_features import features_at_model_frames
 from engine.conditioning.condition_cache import ConditionCache
 from engine.conditioning.expression_track import ExpressionTrack
 from engine.conditioning.model_time import ModelTime
@@ -97,16 +97,9 @@ class CastPreparation:
         cast.projections[AdapterName.EXPRESSION] = adapter.projections
         with torch.inference_mode():
             cast.adapters[AdapterName.EXPRESSION] = {
-                label: self._expression(label, adapter.tokens(found.features_TE), windows, found)
+                label: self._tokens(label, Channel.EXPRESSION, adapter.tokens(found.features_TE), windows)
                 for label, found in features.items()
             }
-
-    def _expression(
-        self, label: int, tokens_KD: torch.Tensor, windows: TokenWindows, found: CharacterFeatures
-    ) -> CharacterTokens:
-        spans = [self._time.latent_span(frame) for frame in range(self._time.latent_frames)]
-        present = torch.tensor([bool(found.present_T[span.start : span.stop].any()) for span in spans])
-        return self._tokens(label, Channel.EXPRESSION, tokens_KD, windows, present)
 
     def _add_voices(self, cast: CastTokens) -> None:
         hidden = {}
@@ -125,7 +118,6 @@ class CastPreparation:
             }
         )
         cast.projections[AdapterName.VOICE] = adapter.projections
-        present = torch.ones(self._time.latent_frames, dtype=torch.bool)
         with torch.inference_mode():
             cast.adapters[AdapterName.VOICE] = {
                 label: self._tokens(
@@ -133,7 +125,6 @@ class CastPreparation:
                     Channel.VOICE,
                     adapter.tokens(found),
                     voice_windows(self._time.model_frame_count, found.shape[0]),
-                    present,
                 )
                 for label, found in hidden.items()
             }
@@ -162,20 +153,16 @@ class CastPreparation:
         return self._cache.tensors(key, make)["hidden"]
 
     def _tokens(
-        self,
-        label: int,
-        channel: Channel,
-        tokens_KD: torch.Tensor,
-        windows: TokenWindows,
-        present_F: torch.Tensor,
+        self, label: int, channel: Channel, tokens_KD: torch.Tensor, windows: TokenWindows
     ) -> CharacterTokens:
+        """Return the tokens of one character, who is there throughout: a still face and silence count too."""
         curve = self._request.characters[label - 1].curve(channel)
         strength = strength_per_latent_frame(curve, channel, self._time)
         return CharacterTokens(
             tokens_KD=tokens_KD,
             windows=windows,
             strength_F=torch.from_numpy(strength),
-            present_F=present_F,
+            present_F=torch.ones(self._time.latent_frames, dtype=torch.bool),
         )
 
 
