@@ -13,7 +13,6 @@ from types import MappingProxyType
 from typing import Any
 
 from engine.bundles.installed_bundle import Capability, PartName
-from engine.protocol.errors import ErrorCode, UserError
 
 CATALOGUE_FORMAT = 1
 
@@ -120,17 +119,6 @@ class CatalogueBundle:
 def known_bundles() -> tuple[CatalogueBundle, ...]:
     """Return the bundles of the catalogue that comes with Masque."""
     return read_catalogue(files("resources").joinpath("model_catalog.toml").read_text("utf-8"))
-
-
-def known_bundle(name: str) -> CatalogueBundle:
-    """Return a bundle of the catalogue by name. Raises UserError NOT_FOUND."""
-    for bundle in known_bundles():
-        if bundle.name == name:
-            return bundle
-    names = ", ".join(bundle.name for bundle in known_bundles())
-    raise UserError(
-        f"The catalogue knows no bundle {name}.", next_step=f"It knows: {names}.", code=ErrorCode.NOT_FOUND
-    )
 
 
 def read_catalogue(text: str) -> tuple[CatalogueBundle, ...]:

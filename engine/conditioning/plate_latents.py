@@ -63,20 +63,6 @@ def plate_condition(
     return torch.cat([mask_MFhw, latents_CFhw])
 
 
-def encode_frames(
-    vae: AutoencoderKLWan,
-    frames_BGR_THWC: NDArray[np.uint8],
-    device: torch.device,
-    *,
-    check: Callable[[], None] = never_stop,
-) -> Tensor:
-    """Return 4k+1 pictures as normalised latents [C, F, h, w], float32 on the processor.
-
-    The VAE lies on `device`. Raises as `plate_condition` does.
-    """
-    return _encoded(vae, frames_BGR_THWC, len(frames_BGR_THWC), device, check)
-
-
 @torch.no_grad()
 def _encoded(
     vae: AutoencoderKLWan,

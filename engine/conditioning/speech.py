@@ -41,12 +41,6 @@ def voice_samples_for(frame_count: int, frame_rate: Fraction, sample_rate: int) 
     return math.floor(Fraction(frame_count * sample_rate) / frame_rate)
 
 
-def speech_token_count(encoder: SpeechEncoder, sample_count: int) -> int:
-    """Return how many tokens a recording has."""
-    heard = max(sample_count, _grid(encoder.model)[1])
-    return int(encoder.model._get_feat_extract_output_lengths(heard))
-
-
 @torch.no_grad()
 def speech_hidden(encoder: SpeechEncoder, samples: NDArray[np.float32], device: torch.device) -> Tensor:
     """Return the last hidden state of a recording, [K, D] float32 on the processor.

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from engine.bundles.catalogue import known_bundle
+from engine.bundles.catalogue import known_bundles
 from engine.bundles.installed_bundle import PartName
 from engine.bundles.part_search import find_parts, unreadable_files
 from engine.protocol.errors import ErrorCode, UserError
 
-BUNDLE = known_bundle("fantasy-14b")
+BUNDLE = known_bundles()[0]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import torch
 from diffusers import AutoencoderKLWan
 
 from engine.conditioning.picture_decoding import decode_latents, decoded_chunks
-from engine.conditioning.plate_latents import encode_frames
+from engine.conditioning.plate_latents import plate_condition
 from engine.protocol.errors import UserError
 
 PROCESSOR = torch.device("cpu")
@@ -114,4 +114,4 @@ def test_latents_without_numbers_end_the_render_with_a_sentence(vae):
 
 def test_decoded_pictures_can_be_encoded_again(vae):
     pictures = np.stack(list(decode_latents(vae, drawn_latents(2), PROCESSOR)))
-    assert encode_frames(vae, pictures, PROCESSOR).shape == (16, 2, 2, 3)
+    assert plate_condition(vae, pictures, 5, PROCESSOR).shape == (20, 2, 2, 3)

@@ -5,11 +5,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
-from engine.conditioning.speech import speech_hidden, speech_key, speech_token_count, voice_samples_for
+from engine.conditioning.speech import speech_hidden, speech_key, voice_samples_for
 from engine.networks.encoders import SpeechEncoder
 from engine.protocol.errors import UserError
 
@@ -90,16 +88,10 @@ def test_tokens_stay_in_place_when_the_recording_goes_on(encoder):
     assert (within[1000:2000] - hidden[1000:2000]).abs().mean() < 0.2 * shifted
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.integers(0, 200_000))
-def test_tokens_are_counted_every_320_samples(encoder, count):
-    assert speech_token_count(encoder, count) == (max(count, 400) - 400) // 320 + 1
-
-
 @pytest.mark.parametrize("count", [0, 1, 399, 400, 719, 720, 721, 16000, 960001, 960080])
-def test_every_length_gives_the_tokens_that_were_counted(encoder, count):
+def test_every_length_gives_a_token_for_every_320_samples(encoder, count):
     hidden = speech_hidden(encoder, drawn_voice(count), PROCESSOR)
-    assert len(hidden) == speech_token_count(encoder, count)
+    assert len(hidden) == (max(count, 400) - 400) // 320 + 1
     assert hidden.isfinite().all()
 
 

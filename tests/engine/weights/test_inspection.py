@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from engine.bundles.catalogue import known_bundle
+from engine.bundles.catalogue import known_bundles
 from engine.bundles.installed_bundle import Capability, PartName
 from engine.bundles.record_text import bundle_from_json
 from engine.bundles.registry import changed_files
@@ -283,7 +283,7 @@ def test_a_bundle_that_does_not_say_it_is_random_must_have_the_published_sizes(b
 
 
 def test_the_published_sizes_are_accepted_and_any_other_is_named():
-    known = known_bundle("fantasy-14b")
+    known = known_bundles()[0]
     sizes = {PartName.TRANSFORMER: {"width": 5120, "blocks": 40, "latent_channels": 16}}
     check_published_sizes(known, sizes)
     with pytest.raises(UserError, match="number of blocks is 30, not 40"):
