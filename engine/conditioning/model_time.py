@@ -9,11 +9,11 @@ from fractions import Fraction
 from math import ceil
 
 from engine.networks.token_windows import FRAMES_PER_LATENT
+from engine.protocol.diffusion_limits import HIGHEST_MODEL_RATE, LOWEST_MODEL_RATE
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.render_request import RenderRequest
 
 SLOWEST_MODEL_RATE, FASTEST_MODEL_RATE = Fraction(16), Fraction(30)
-HIGHEST_RATE = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,15 +85,12 @@ class ModelTime:
 def model_time(project_rate: Fraction, project_frame_count: int, model_rate: Fraction) -> ModelTime:
     """Lay a shot of the project on the transformer's clock, so that its last frame is reached.
 
-    Raises UserError for a shot without frames or a rate that is not above 0 and up to HIGHEST_RATE.
+    Raises UserError for a shot without frames, a project's rate that is not above 0, and a transformer's
+    that cannot be chosen.
     """
-    for name, rate in (("project's", project_rate), ("transformer's", model_rate)):
-        if not 0 < rate <= HIGHEST_RATE:
-            raise UserError(
-                f"The {name} frame rate cannot be {rate_text(rate)}.",
-                next_step=f"Choose a frame rate above 0 and up to {HIGHEST_RATE}.",
-                code=ErrorCode.BAD_INPUT,
-            )
+    _require_rate(project_rate, "project's", project_rate > 0, "above 0")
+    possible = LOWEST_MODEL_RATE <= model_rate <= HIGHEST_MODEL_RATE
+    _require_rate(model_rate, "transformer's", possible, f"from {LOWEST_MODEL_RATE} to {HIGHEST_MODEL_RATE}")
     if project_frame_count < 1:
         raise UserError(
             "The shot has no frames.", next_step="Make the scene longer.", code=ErrorCode.BAD_INPUT
@@ -106,6 +103,15 @@ def model_time(project_rate: Fraction, project_frame_count: int, model_rate: Fra
         model_frame_count=-(-steps // FRAMES_PER_LATENT) * FRAMES_PER_LATENT + 1,
         shot_model_frames=steps + 1,
     )
+
+
+def _require_rate(rate: Fraction, whose: str, possible: bool, range_text: str) -> None:
+    if not possible:
+        raise UserError(
+            f"The {whose} frame rate cannot be {rate_text(rate)}.",
+            next_step=f"Choose a frame rate {range_text}.",
+            code=ErrorCode.BAD_INPUT,
+        )
 
 
 def choose_model_rate(request: RenderRequest, voice_rate: Fraction | None) -> Fraction:

@@ -98,10 +98,22 @@ def test_a_voice_brings_its_rate_and_the_setting_overrules_it(make_request):
 
 @pytest.mark.parametrize(
     ("rate", "count", "said"),
-    [(Fraction(0), 5, "cannot be 0"), (Fraction(-3), 5, "-3"), (Fraction(24), 0, "no frames")],
+    [
+        (Fraction(0), 5, "cannot be 0"),
+        (Fraction(-3), 5, "-3"),
+        (Fraction(121), 5, "cannot be 121"),
+        (Fraction(1, 2), 5, "cannot be 0.5"),
+        (Fraction(24), 0, "no frames"),
+    ],
 )
 def test_an_impossible_shot_is_refused_with_a_sentence(rate, count, said):
     with pytest.raises(UserError, match=said) as refusal:
         model_time(Fraction(24), count, rate)
 
     assert refusal.value.report.code is ErrorCode.BAD_INPUT
+
+
+def test_a_project_may_be_faster_than_any_transformer_but_not_without_frames_a_second():
+    assert model_time(Fraction(1000), 1000, Fraction(30)).model_frame_count == 33
+    with pytest.raises(UserError, match="The project's frame rate cannot be 0"):
+        model_time(Fraction(0), 5, Fraction(24))
