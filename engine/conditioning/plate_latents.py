@@ -17,13 +17,8 @@ from torch import Tensor
 from engine.conditioning.condition_cache import array_digest, cache_key
 from engine.conditioning.finite_values import require_numbers
 from engine.conditioning.picture_fit import LATENT_PIXELS
-from engine.conditioning.vae_chunks import (
-    FRAMES_PER_CHUNK,
-    empty_feature_cache,
-    never_stop,
-    normalised,
-)
-from engine.networks.token_windows import latent_frame_count
+from engine.conditioning.vae_chunks import empty_feature_cache, never_stop, normalised
+from engine.networks.token_windows import FRAMES_PER_LATENT, latent_frame_count
 from engine.protocol.errors import BugError
 
 MASK_CHANNELS = 4
@@ -100,8 +95,8 @@ def _require_whole_latents(known_BGR_THWC: NDArray[np.uint8], frame_count: int) 
 def _chunk_bounds(frame_count: int) -> Iterator[tuple[int, int]]:
     """Yield the video frames of each latent frame, first and behind the last: 0 to 1, 1 to 5, 5 to 9 ..."""
     yield 0, 1
-    for start in range(1, frame_count, FRAMES_PER_CHUNK):
-        yield start, start + FRAMES_PER_CHUNK
+    for start in range(1, frame_count, FRAMES_PER_LATENT):
+        yield start, start + FRAMES_PER_LATENT
 
 
 def _signed_chunk(known_BGR_THWC: NDArray[np.uint8], start: int, stop: int) -> Tensor:

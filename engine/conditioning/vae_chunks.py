@@ -10,8 +10,6 @@ from diffusers import AutoencoderKLWan
 from diffusers.models.autoencoders.autoencoder_kl_wan import WanCausalConv3d
 from torch import Tensor, nn
 
-FRAMES_PER_CHUNK = 4
-
 FeatureCache = list[Tensor | str | None]
 """One entry for each causal convolution; the VAE's own code fills it from chunk to chunk."""
 

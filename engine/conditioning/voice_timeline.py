@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from engine.conditioning.model_time import ModelTime
 from engine.conditioning.speech import voice_samples_for
 from engine.media.sound_mix import request_sound
+from engine.networks.encoders import SPEECH_SAMPLE_RATE
 from engine.protocol.render_request import CharacterInput, RenderRequest
-
-SPEECH_RATE = 16_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,7 +29,7 @@ class VoiceTrack:
 
 
 def voice_track(
-    request: RenderRequest, character: CharacterInput, time: ModelTime, sample_rate: int = SPEECH_RATE
+    request: RenderRequest, character: CharacterInput, time: ModelTime, sample_rate: int = SPEECH_SAMPLE_RATE
 ) -> VoiceTrack | None:
     """Return a character's voice clips, without kept driving sound, mixed as they are heard in the take.
 

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from transformers import CLIPVisionModel, PreTrainedTokenizerBase, UMT5EncoderModel, Wav2Vec2Model
 
+SPEECH_SAMPLE_RATE = 16_000
+"""The hertz that wav2vec 2.0 was trained with, and at which voices are heard."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TextEncoder:

@@ -25,11 +25,11 @@ from engine.weights.input_description import (
     picture_normalisation,
     sound_description,
 )
-from engine.weights.library_loading import CONFIG_NAME, FolderLayout, load_network, quiet_libraries
+from engine.weights.library_loading import FolderLayout, load_network, quiet_libraries
 from engine.weights.memory_shortage import let_memory_shortage_through
 from engine.weights.module_filling import Naming, fill_module
 from engine.weights.tensor_file import TensorFile, open_tensors
-from engine.weights.weight_descriptions import read_json
+from engine.weights.weight_descriptions import CONFIG_NAME, read_json
 from engine.weights.weight_errors import GET_FITTING, unfitting_file, unreadable_description
 from engine.weights.weights_kind import WeightsKind, check_kind
 

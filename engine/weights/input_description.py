@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from engine.networks.encoders import SPEECH_SAMPLE_RATE
 from engine.weights.weight_descriptions import read_json
 from engine.weights.weight_errors import unreadable_description
 
@@ -14,7 +15,6 @@ Channels = tuple[float, float, float]
 # Where no description lies beside the weights: what CLIP and wav2vec 2.0 were trained with.
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _CLIP_DEVIATION = (0.26862954, 0.26130258, 0.27577711)
-_SPEECH_SAMPLE_RATE = 16_000
 
 
 def picture_normalisation(folder: Path) -> tuple[Channels, Channels]:
@@ -39,17 +39,17 @@ def sound_description(folder: Path) -> tuple[int, bool]:
     """
     path = folder / DESCRIPTION_NAME
     if not path.exists():
-        return _SPEECH_SAMPLE_RATE, True
+        return SPEECH_SAMPLE_RATE, True
     content = read_json(path)
     sample_rate, normalise = content.get("sampling_rate"), content.get("do_normalize")
     if not isinstance(sample_rate, int) or isinstance(sample_rate, bool):
         raise unreadable_description(path, "says no sampling_rate")
-    if sample_rate != _SPEECH_SAMPLE_RATE:
-        said = f"says sampling_rate is {sample_rate}, but voices are given at {_SPEECH_SAMPLE_RATE}"
+    if sample_rate != SPEECH_SAMPLE_RATE:
+        said = f"says sampling_rate is {sample_rate}, but voices are given at {SPEECH_SAMPLE_RATE}"
         raise unreadable_description(path, said)
     if not isinstance(normalise, bool):
         raise unreadable_description(path, "does not say do_normalize")
-    return _SPEECH_SAMPLE_RATE, normalise
+    return SPEECH_SAMPLE_RATE, normalise
 
 
 def check_latent_statistics(path: Path, key: str, values: object, *, channels: int) -> None:

@@ -22,15 +22,15 @@ from transformers.utils import logging as transformers_logging
 from engine.weights.memory_shortage import let_memory_shortage_through
 from engine.weights.strict_keys import check_finite, is_finite
 from engine.weights.tensor_file import open_tensors
-from engine.weights.weight_descriptions import INDEX_SUFFIX, read_json, shards_of_index
+from engine.weights.weight_descriptions import CONFIG_NAME, INDEX_SUFFIX, read_json, shards_of_index
 from engine.weights.weight_errors import (
     first_and_how_many,
     missing_file,
+    too_large_values,
     unfitting_file,
     unreadable_description,
 )
 
-CONFIG_NAME = "config.json"
 _NO_THREADS = "HF_DEACTIVATE_ASYNC_LOAD"
 
 LIBRARY_ERRORS = (
@@ -174,7 +174,4 @@ def _check_report(report: Mapping[str, Any], path: Path, layout: FolderLayout) -
 def _check_converted(network: nn.Module, path: Path, dtype: torch.dtype) -> None:
     for key, parameter in network.named_parameters():
         if not is_finite(parameter):
-            number_format = str(dtype).removeprefix("torch.")
-            what = f"hold values in {key} that are too large for {number_format}"
-            mend = "Choose the precision bfloat16 or float32."
-            raise unfitting_file(path, what, key=key, next_step=mend)
+            raise too_large_values(path, key, str(dtype).removeprefix("torch."))

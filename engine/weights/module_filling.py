@@ -8,7 +8,7 @@ from torch import nn
 
 from engine.weights.strict_keys import check_keys, is_finite, not_finite, nothing_passed_over
 from engine.weights.tensor_file import TensorFile
-from engine.weights.weight_errors import unfitting_file
+from engine.weights.weight_errors import too_large_values, unfitting_file
 
 
 def same_name(key: str) -> str:
@@ -62,9 +62,5 @@ def _taken(file: TensorFile, key: str, dtype: torch.dtype, *, copy: bool) -> tor
     if not is_finite(taken):
         if not is_finite(stored):
             raise not_finite(file.path_of(key), key)
-        number_format = str(dtype).removeprefix("torch.")
-        what = f"hold values in {key} that are too large for {number_format}"
-        raise unfitting_file(
-            file.path_of(key), what, key=key, next_step="Choose the precision bfloat16 or float32."
-        )
+        raise too_large_values(file.path_of(key), key, str(dtype).removeprefix("torch."))
     return taken

@@ -13,11 +13,9 @@ from engine.weights.tensor_file import TensorFile, open_tensors
 from engine.weights.transformer_config import TransformerConfig, agreed_config
 from engine.weights.transformer_fit import check_image_to_video
 from engine.weights.transformer_layout import diffusers_name, is_original_layout, original_name
-from engine.weights.weight_descriptions import INDEX_SUFFIX, shards_of_index
+from engine.weights.weight_descriptions import CONFIG_NAME, INDEX_SUFFIX, shards_of_index
 from engine.weights.weight_errors import unfitting_file
 from engine.weights.weights_kind import WeightsKind, check_kind
-
-CONFIG_NAME = "config.json"
 
 
 def load_transformer(

@@ -7,6 +7,7 @@ from pathlib import Path
 from engine.weights.file_sources import check_is_a_file
 from engine.weights.weight_errors import unreadable_description
 
+CONFIG_NAME = "config.json"
 INDEX_SUFFIX = ".index.json"
 
 

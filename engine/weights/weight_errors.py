@@ -48,6 +48,16 @@ def unfitting_file(path: Path, what: str, *, key: str = "", next_step: str = GET
     )
 
 
+def too_large_values(path: Path, key: str, number_format: str) -> UserError:
+    """Say that a tensor's values do not fit into the number format asked for ("float16")."""
+    return unfitting_file(
+        path,
+        f"hold values in {key} that are too large for {number_format}",
+        key=key,
+        next_step="Choose the precision bfloat16 or float32.",
+    )
+
+
 def first_and_how_many(keys: Sequence[str]) -> str:
     """Return the first of some names and how many more there are: `a.weight and 3 more`."""
     return keys[0] if len(keys) == 1 else f"{keys[0]} and {len(keys) - 1} more"
