@@ -1,15 +1,28 @@
 """What a take remembers of the transformer that made it."""
 
 from collections.abc import Mapping
-from importlib.metadata import version
+from types import ModuleType
 
+import av
+import diffusers
+import torch
+import transformers
+
+from engine.media.opencv import cv2
 from engine.memory.device import device_name
 from engine.protocol.diffusion_settings import DiffusionRecord
 from engine.renderers.diffusion_models import BundleModels
 from engine.renderers.diffusion_shot import DiffusionShot
 from engine.sampling.guidance import Branch, weighted_branches
 
-_LIBRARIES = ("torch", "diffusers", "transformers", "opencv-python", "av")
+LIBRARIES = {
+    "torch": torch,
+    "diffusers": diffusers,
+    "transformers": transformers,
+    "opencv": cv2,
+    "av": av,
+}
+_UNKNOWN = "unknown"
 
 
 def diffusion_record(shot: DiffusionShot, models: BundleModels) -> DiffusionRecord:
@@ -34,8 +47,17 @@ def diffusion_record(shot: DiffusionShot, models: BundleModels) -> DiffusionReco
         model_frame_count=shot.time.model_frame_count,
         segments=max(map(len, forwards)),
         random_weights=models.bundle.random_weights,
-        versions={name: version(name) for name in _LIBRARIES},
+        versions=library_versions(LIBRARIES),
     )
+
+
+def library_versions(libraries: Mapping[str, ModuleType]) -> dict[str, str]:
+    """Return the version each library says it has, "unknown" for one that says none.
+
+    Asked are the libraries that compute, not the installer's records: a frozen build has none, and OpenCV
+    comes in several packages.
+    """
+    return {name: str(getattr(library, "__version__", _UNKNOWN)) for name, library in libraries.items()}
 
 
 def _forwards(shot: DiffusionShot, step: int) -> list[Mapping[Branch, float]]:
