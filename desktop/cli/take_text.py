@@ -43,7 +43,9 @@ def _settings_lines(settings: DiffusionSettings) -> tuple[str, ...]:
 
 def _record_lines(record: DiffusionRecord) -> tuple[str, ...]:
     size = f"{record.model_width}x{record.model_height}"
+    prompts = {"prompt": record.prompt, "negative prompt": record.negative_prompt}
     return (
+        *(f"{name}: {text}" for name, text in prompts.items() if text),
         f"branches: {', '.join(record.branches)}",
         f"forwards: {record.forwards_per_step} a step, {record.forwards} in all",
         f"model: {record.model_frame_count} frames of {size} at {frame_rate_text(record.model_frame_rate)} "

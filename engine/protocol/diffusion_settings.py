@@ -86,5 +86,7 @@ class DiffusionRecord:
     model_frame_rate: Fraction
     model_frame_count: int
     segments: int
+    prompt: str = ""
+    negative_prompt: str = ""
     random_weights: bool = False
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -87,7 +87,9 @@ class DriverTracks:
                 span_s=(start, end),
                 face_index=clip.face_index,
                 tools=tools,
-                on_progress=lambda _share: self._tell(f"Following the face in {clip.path.name}"),
+                on_progress=lambda share: self._tell(
+                    f"Following the face in {clip.path.name}, {round(100 * share)} %"
+                ),
                 should_stop=self._should_stop,
             ).to_tensors()
 

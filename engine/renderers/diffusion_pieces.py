@@ -75,7 +75,6 @@ class ShotPieces:
             rows=shot.fit.model_height // LATENT_PIXELS,
             columns=shot.fit.model_width // LATENT_PIXELS,
         )
-        self._pace = Pace()
         self._bank: tuple[BlockKeysValues, ...] | None = None
         self._share = 0.0
 
@@ -143,7 +142,7 @@ class ShotPieces:
             self._velocity(model, piece, plate_20FHW),
             flow_solver(settings.solver, steps=settings.steps, shift=settings.flow_shift),
             known=known,
-            on_step=partial(self._on_step, number),
+            on_step=partial(self._on_step, number, Pace()),
         )
 
     def _velocity(self, model: DiffusionModel, piece: Piece, plate_20FHW: torch.Tensor) -> Velocity:
@@ -198,15 +197,15 @@ class ShotPieces:
             self._check()
         deque(pictures, maxlen=0)  # the next piece begins with the last ones, shown or not
 
-    def _on_step(self, number: int, done: StepDone) -> None:
+    def _on_step(self, number: int, pace: Pace, done: StepDone) -> None:
         require_numbers(done.clean_16FHW, "The transformer")
-        self._pace.step()
+        pace.step()
         pieces = self._shot.pieces
         left = done.steps - done.step + done.steps * (len(pieces) - number - 1)
         piece = f"Piece {number + 1} of {len(pieces)}, step" if len(pieces) > 1 else "Step"
         phase = f"{piece} {done.step} of {done.steps}"
         self._share = STEPS_SHARE * (number + done.step / done.steps) / len(pieces)
-        self._tell(phase, self._pace.seconds_left(left))
+        self._tell(phase, pace.seconds_left(left))
         middle = done.clean_16FHW[:, done.clean_16FHW.shape[1] // 2]
         shown = self._shot.project_frames(pieces[number])
         frame = (shown.start + shown.stop) // 2

@@ -46,6 +46,8 @@ def diffusion_record(shot: DiffusionShot, models: BundleModels) -> DiffusionReco
         model_frame_rate=shot.time.model_rate,
         model_frame_count=shot.time.model_frame_count,
         segments=max(map(len, forwards)),
+        prompt=shot.request.prompt,
+        negative_prompt=shot.request.negative_prompt,
         random_weights=models.bundle.random_weights,
         versions=library_versions(LIBRARIES),
     )

@@ -9,7 +9,7 @@ from desktop.cli.job_text import job_line, queue_notes
 from desktop.cli.presenting import JsonOption, console, present, shown, table
 from engine.client import EngineClient
 from engine.protocol.errors import ErrorCode, UserError
-from engine.protocol.jobs import AfterCrash, EngineStatus, JobView, QueueStatus
+from engine.protocol.jobs import AfterCrash, EngineStatus, JobState, JobView, QueueStatus
 from engine.protocol.messages import (
     CancelJob,
     ClearFinished,
@@ -46,12 +46,13 @@ def list_jobs(as_json: JsonOption = False) -> None:
             f"{job.scene_name} take {job.take_number}",
             job.renderer,
             f"{job.progress.frames_done}/{job.progress.frame_count or '?'}",
+            job.progress.phase.lower() if job.state is JobState.RUNNING else "",
             _left(job),
         )
         for job in jobs
     ]
     if rows:
-        console().print(table(("job", "state", "scene", "renderer", "frames", ""), rows))
+        console().print(table(("job", "state", "scene", "renderer", "frames", "", ""), rows))
     else:
         console().print("The queue is empty. Add to it with masque render PROJECT.")
 
