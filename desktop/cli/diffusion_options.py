@@ -17,7 +17,8 @@ StepsOption = Annotated[int | None, _option("Denoising steps, 1 to 200; else 30.
 TextGuidanceOption = Annotated[
     float | None,
     _option(
-        "How strictly the prompt is followed, 0 to 20; else 1, with voices 5; above 1 the negative counts."
+        "How strictly the prompt is followed, 0 to 20; else 1, with voices 5. "
+        "Above 1 the negative prompt counts."
     ),
 ]
 AdapterGuidanceOption = Annotated[
