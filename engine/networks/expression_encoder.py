@@ -10,7 +10,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-FACE_SIDE = 224
 FEATURE_SIZE = 554
 
 _WIDTH = 256
