@@ -7,6 +7,7 @@ import hashlib
 import zipfile
 from collections.abc import Callable
 from dataclasses import fields
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from engine.draft.driving_analysis import DriverPart, analyse_driver
 from engine.draft.driving_motion import DrivingMotion
 from engine.media.atomic import atomic_path
+from engine.media.content_hash import hash_file
 from engine.media.write_errors import writing
 
 ANALYSIS_VERSION = 19
@@ -38,13 +40,30 @@ def cached_analysis(
 def _key(part: DriverPart) -> str:
     words = (
         ANALYSIS_VERSION,
-        part.content_hash,
+        _content_hash(part),
         part.face_index,
         part.neutral_s,
         part.start_s,
         part.end_s,
     )
     return "driving-" + hashlib.sha256(repr(words).encode()).hexdigest()[:40]
+
+
+def _content_hash(part: DriverPart) -> str:
+    """Return the hash of the file as it is now: one that was replaced must not be kept as the old one.
+
+    A file that is gone goes by the hash it had when it was imported.
+    """
+    try:
+        state = part.path.stat()
+    except OSError:
+        return part.content_hash
+    return _hash_of_state(part.path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _hash_of_state(path: Path, _size_bytes: int, _modified_ns: int) -> str:
+    return hash_file(path)
 
 
 def _save(path: Path, motion: DrivingMotion) -> None:

@@ -1,5 +1,7 @@
 """Analysing drivers."""
 
+import shutil
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -231,10 +233,23 @@ def test_an_analysis_is_made_once(one_frame):
     assert again.lost_s == first.lost_s
 
 
+def test_a_file_that_was_replaced_is_not_taken_for_the_one_imported(one_frame, media, tmp_path):
+    part, kept, cache = one_frame
+    path = tmp_path / "clip.mkv"
+    shutil.copy(media / "driver.mkv", path)  # another clip under the hash of the calm one
+
+    cached_analysis(replace(part, path=path), cache, lambda _share: None, lambda: None)
+
+    assert len(list(cache.glob("*.npz"))) == 2
+    path.unlink()
+    gone = cached_analysis(replace(part, path=path), cache, lambda _share: None, lambda: None)
+    assert np.array_equal(gone.flow, kept.flow)
+
+
 @pytest.mark.parametrize("damage", [b"", b"not an archive", b"PK\x03\x04 cut short"])
 def test_a_damaged_cache_file_is_made_again(one_frame, tmp_path, damage):
     part, _, cache = one_frame
-    (kept,) = cache.glob("*.npz")
+    kept = min(cache.glob("*.npz"), key=lambda path: path.stat().st_mtime_ns)
     whole = kept.read_bytes()
     file = tmp_path / kept.name
     file.write_bytes(damage or whole[: len(whole) // 2])
