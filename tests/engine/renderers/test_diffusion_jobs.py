@@ -1,0 +1,186 @@
+"""Diffusion jobs in the engine as users start it: killed, paused, cancelled, starved, one after the other."""
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import psutil
+import pytest
+
+from engine.bundles.registry import register
+from engine.locations import engine_locations
+from engine.protocol.errors import ErrorCode
+from engine.protocol.jobs import FINISHED_STATES, JobState
+from engine.protocol.messages import (
+    CancelJob,
+    GetStatus,
+    JobChanged,
+    PauseJob,
+    ResumeJob,
+    SubmitJob,
+)
+from tests.bundle_states import as_it_is
+from tests.diffusion_cast import driven, region, speaking
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are killed by POSIX signals")
+ENCODING = ("Reading the prompt", "Looking at the plate", "Following the face", "Listening to the voice")
+PORTRAIT, TALKING = "fantasyportrait_model.ckpt", "fantasytalking_model.ckpt"
+
+
+@pytest.fixture
+def installed(shared_real_engine, verified_bundle):
+    """The bundle, installed in the engine that these tests share."""
+    register(engine_locations().data, verified_bundle)
+    return verified_bundle
+
+
+@pytest.fixture
+def long_shot(shot, samples):
+    """Return a function that makes requests for one and the same shot of four pieces."""
+
+    def make(**changes):
+        settings = {"segment_frames": 9, "overlap_frames": 5, "steps": 12}
+        return shot(characters=(driven(samples),), settings=settings, frame_count=20, **changes)
+
+    return make
+
+
+@asynccontextmanager
+async def watching(client, job_id):
+    """Yield a function that waits for a phase of a job; it fails where the job ends before."""
+    events = client.events()
+
+    async def until(phase):
+        async with asyncio.timeout(60):
+            async for event in events:
+                if isinstance(event, JobChanged) and event.job.job_id == job_id:
+                    if event.job.progress.phase.startswith(phase):
+                        return event.job
+                    assert event.job.state not in FINISHED_STATES, (phase, event.job)
+        raise AssertionError(phase)
+
+    yield until
+    await events.aclose()
+
+
+async def worker_of(client):
+    while (number := (await client.send(GetStatus())).worker_process_id) is None:
+        await asyncio.sleep(0.01)
+    return number
+
+
+def master(request):
+    return (request.output_directory / "shot.mkv").read_bytes()
+
+
+async def test_bad_jobs_are_told_and_the_good_ones_between_them_are_rendered(
+    shared_real_engine, connected, shot, finished, samples, tmp_path, verified_bundle
+):
+    ada, ben = driven(samples), speaking(samples)
+    swapped = tmp_path / "swapped"
+    shutil.copytree(verified_bundle.folder, swapped)
+    (swapped / PORTRAIT).rename(swapped / "kept")
+    (swapped / TALKING).rename(swapped / PORTRAIT)
+    (swapped / "kept").rename(swapped / TALKING)
+    register(engine_locations().data, as_it_is(replace(verified_bundle, name="swapped", folder=swapped)))
+    outside = replace(ada, region=region(1.5))
+    bad = [
+        (shot(characters=(outside, ben)), "covers nothing of the picture"),
+        (shot(characters=(ada, replace(ben, region=ada.region))), "entirely"),
+        (shot(settings={"bundle": "swapped"}), "are the voice adapter"),
+        (shot(settings={"bundle": "nowhere"}), "is not installed"),
+        (shot(characters=(driven(samples, face_index=7),)), "driver_smile.mp4"),
+    ]
+    good = [shot(seed=1), shot(seed=2), shot(seed=1)]
+    requests = [good[0], *(request for request, _ in bad[:3]), good[1], bad[3][0], bad[4][0], good[2]]
+    async with connected() as client:
+        phases = {}
+        jobs = {
+            request.request_id: (await client.send(SubmitJob(request=request))).job_id for request in requests
+        }
+        last = jobs[good[2].request_id]
+        async with asyncio.timeout(60):
+            async for event in client.events():
+                if isinstance(event, JobChanged):
+                    phases.setdefault(event.job.job_id, []).append(event.job.progress.phase)
+                    if event.job.job_id == last and event.job.state in FINISHED_STATES:
+                        break
+        for request, words in bad:
+            job = await finished(client, jobs[request.request_id])
+            assert job.state is JobState.FAILED
+            assert job.error.code is not ErrorCode.INTERNAL
+            assert words in job.error.message
+            assert job.error.next_step
+        for request in good:
+            assert (await finished(client, jobs[request.request_id])).state is JobState.DONE
+    assert any(phase.startswith(ENCODING) for phase in phases[jobs[good[0].request_id]])
+    assert not any(phase.startswith(ENCODING) for phase in phases[jobs[good[1].request_id]])
+    assert master(good[0]) == master(good[2]) != master(good[1])
+
+
+async def test_a_render_killed_in_one_piece_and_paused_in_another_leaves_the_same_master(
+    shared_real_engine, connected, long_shot, finished
+):
+    undisturbed, request = long_shot(), long_shot()
+    async with connected() as client:
+        await finished(client, (await client.send(SubmitJob(request=undisturbed))).job_id)
+        job = await client.send(SubmitJob(request=request))
+        async with watching(client, job.job_id) as until:
+            await until("Piece 2 of 4, step 3")
+            os.kill(await worker_of(client), signal.SIGKILL)
+            await until("Piece 4 of 4")
+            assert (await client.send(PauseJob(job_id=job.job_id))).state is JobState.PAUSED
+            await client.send(ResumeJob(job_id=job.job_id))
+        done = await finished(client, job.job_id)
+    assert (done.state, done.attempts) == (JobState.DONE, 0)
+    assert master(request) == master(undisturbed)
+
+
+async def test_a_cancel_is_heard_within_a_step_and_the_next_job_starts(
+    shared_real_engine, connected, shot, finished
+):
+    request = shot(characters=(), settings={"steps": 40}, width=256, height=192, frame_count=33)
+    async with connected() as client:
+        job = await client.send(SubmitJob(request=request))
+        following = await client.send(SubmitJob(request=shot(characters=())))
+        steps, cancelling = [], None
+        async with asyncio.timeout(60):
+            async for event in client.events():
+                if not isinstance(event, JobChanged) or event.job.job_id != job.job_id:
+                    continue
+                if event.job.progress.phase.startswith("Step "):
+                    steps.append(int(event.job.progress.phase.split()[1]))
+                if steps and cancelling is None:
+                    cancelling = steps[-1]
+                    cancelled = await client.send(CancelJob(job_id=job.job_id))
+                if event.job.state is JobState.CANCELLED:
+                    break
+        assert (await finished(client, following.job_id)).state is JobState.DONE
+    assert cancelled.state is JobState.CANCELLED
+    assert steps[-1] - cancelling <= 2  # the step that ends, and what was told before the order arrived
+    assert list(request.output_directory.iterdir()) == []
+    assert list((shared_real_engine.home / "data" / "work").iterdir()) == []
+
+
+async def test_a_job_that_needs_more_memory_than_there_is_fails_with_a_sentence_and_the_next_one_runs(
+    shared_real_engine, connected, shot, finished
+):
+    import resource  # not on Windows
+
+    small, large = shot(characters=()), shot(characters=(), width=2048, height=1152, frame_count=5)
+    async with connected() as client:
+        await finished(client, (await client.send(SubmitJob(request=small))).job_id)
+        worker = await worker_of(client)
+        limit = psutil.Process(worker).memory_info().vms + 400 * 1024 * 1024
+        resource.prlimit(worker, resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+        failed = await finished(client, (await client.send(SubmitJob(request=large))).job_id)
+        again = await finished(client, (await client.send(SubmitJob(request=shot(characters=())))).job_id)
+        resource.prlimit(worker, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert await worker_of(client) == worker
+    assert failed.error.code is ErrorCode.OUT_OF_MEMORY
+    assert "2048x1152" in failed.error.message
+    assert again.state is JobState.DONE
