@@ -203,7 +203,14 @@ def test_sound_is_described(written, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["{}", '{"sampling_rate": "16k"}', '{"sampling_rate": 16000}', '{"sampling_rate": 0}']
+    "text",
+    [
+        "{}",
+        '{"sampling_rate": "16k"}',
+        '{"sampling_rate": 16000}',
+        '{"sampling_rate": 0}',
+        '{"sampling_rate": 8000, "do_normalize": true}',
+    ],
 )
 def test_a_damaged_description_of_sound_is_named(tmp_path, text):
     (tmp_path / "preprocessor_config.json").write_text(text)

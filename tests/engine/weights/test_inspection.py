@@ -18,6 +18,7 @@ from engine.bundles.installed_bundle import Capability, PartName
 from engine.bundles.record_text import bundle_from_json
 from engine.bundles.registry import changed_files
 from engine.protocol.errors import ErrorCode, UserError
+from engine.weights import __main__ as weights_module
 from engine.weights.__main__ import main
 from engine.weights.inspection import inspect_folder
 from engine.weights.part_fit import check_fit, check_published_sizes
@@ -327,3 +328,15 @@ def test_the_module_tells_what_is_wrong_as_json(tmp_path, capsys):
     assert answer["next_step"]
     assert main(["make-test-bundle", str(tmp_path / "b"), "--seed", "-4"]) == 1
     assert "seed" in json.loads(capsys.readouterr().out)["message"]
+
+
+@pytest.mark.parametrize("raised", [MemoryError(), RuntimeError("DefaultCPUAllocator: not enough memory")])
+def test_the_module_tells_of_memory_that_runs_out(made, capsys, monkeypatch, raised):
+    def starve(*given, **named):
+        raise raised
+
+    monkeypatch.setattr(weights_module, "inspect_folder", starve)
+    assert main(["inspect", str(made)]) == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["code"] == "out_of_memory"
+    assert answer["next_step"]
