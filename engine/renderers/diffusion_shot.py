@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import floor
 
 from engine.conditioning.model_time import ModelTime
 from engine.conditioning.picture_fit import PictureFit
@@ -68,5 +69,5 @@ class DiffusionShot:
 
     def _frames_up_to(self, model_frame: int) -> int:
         """Return how many project frames lie at or before a model frame."""
-        positions = self.time.model_positions()
-        return sum(position <= model_frame for position in positions)
+        last = floor(self.time.exact_project_position(model_frame))
+        return min(last + 1, self.time.project_frame_count)
