@@ -200,7 +200,8 @@ def _taken_over(
         if not owns_F.any():
             raise UserError(
                 f"The region of “{other}” covers that of “{name}” entirely.",
-                next_step="Move or shrink one of the two regions so that each holds its own face.",
+                next_step="Move or shrink one of the two regions so that each holds its own face; "
+                "where they only lie close together, choose a larger size.",
                 code=ErrorCode.BAD_INPUT,
                 details={"character": name, "other": other},
             )
