@@ -43,6 +43,7 @@ LIBRARY_ERRORS = (
     ArithmeticError,
     AssertionError,
     ImportError,
+    NameError,
     SafetensorError,
     StrictDataclassError,
 )

@@ -17,7 +17,7 @@ TransformerConfig = dict[str, object]
 _LARGEST_HEADS = 1024
 _LONGEST_POSITIONS = 1 << 16
 _EPSILON = 1e-6
-_CLASSES = frozenset({"WanModel", "WanTransformer3DModel"})
+_CLASSES = ("WanModel", "WanTransformer3DModel")
 _NAMES_OF_AUTHORS = {
     "in_dim": "in_channels",
     "out_dim": "out_channels",

@@ -194,6 +194,8 @@ def damage_header(folder):
         (lambda folder: change_json(folder / "vae" / "config.json", latents_std=[0] * 16), "no latents_std"),
         (lambda folder: change_json(folder / "vae" / "config.json", latents_mean=[0.0]), "no latents_mean"),
         (lambda folder: put(folder / "vae" / "config.json", b"{"), "is no valid JSON"),
+        (lambda folder: change_json(folder / "vae" / "config.json", dim_mult=[]), "describes no network"),
+        (lambda folder: change_json(folder / "config.json", _class_name=[]), "is not of a Wan transformer"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_told(failure, copied, change, words):

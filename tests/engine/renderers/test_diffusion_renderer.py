@@ -7,7 +7,7 @@ import pytest
 
 from engine.media.video_reader import VideoReader
 from engine.protocol.codec import decode_result
-from engine.protocol.diffusion_settings import GuidanceSettings, LongShotMode, Solver
+from engine.protocol.diffusion_settings import GuidanceSettings, LongShotMode, Precision, Solver
 from engine.protocol.errors import ErrorCode, UserError
 from engine.renderers.renderer import RenderStoppedError
 from tests.diffusion_cast import driven, speaking
@@ -113,6 +113,12 @@ def test_a_long_shot_in_context_windows_is_one_piece(shot, render, samples):
 def test_the_take_counts_the_forwards_of_its_guidance(shot, render, guidance, forwards):
     result, _ = render(shot(settings={"guidance": guidance, "solver": Solver.UNIPC, "steps": 1}))
     assert result.diffusion.forwards_per_step == forwards
+
+
+@pytest.mark.parametrize("precision", [Precision.FLOAT16, Precision.BFLOAT16])
+def test_half_precision_is_computed_where_there_is_no_graphics_card(shot, render, precision):
+    result, _ = render(shot(settings={"precision": precision, "steps": 1}))
+    assert (result.diffusion.precision, result.diffusion.device) == (precision, "processor")
 
 
 def test_a_shot_nobody_drives_is_plain_image_to_video(shot, render):

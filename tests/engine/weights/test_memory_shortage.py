@@ -15,7 +15,7 @@ from engine.weights.file_sources import open_source
 from engine.weights.library_loading import FolderLayout, load_network
 from engine.weights.memory_shortage import is_memory_shortage, let_memory_shortage_through
 
-LARGE = 30_000_000
+LARGE = 100_000_000  # never taken from what the process has and does not use
 
 
 @contextmanager
