@@ -192,12 +192,18 @@ def test_nothing_to_verify_is_said(masque, capsys):
     assert "No model bundle is installed." in text_of(capsys, "models", "verify")
 
 
+def _hear_interruptions():
+    """Undo what a shell does to programs in the background: they ignore Ctrl-C, and so do their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is a signal on POSIX only")
 def test_an_interruption_leaves_nothing_half_registered_and_no_child(masque_home, made):
     command = subprocess.Popen(
         [sys.executable, "-m", "desktop", "models", "add", str(made)],
         cwd=ROOT,
         start_new_session=True,
+        preexec_fn=_hear_interruptions,  # noqa: PLW1509 - sets a signal's default and nothing else
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
