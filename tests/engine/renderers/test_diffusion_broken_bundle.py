@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 
 from engine.bundles.installed_bundle import Capability, PartName
 from engine.bundles.registry import register
@@ -16,7 +15,7 @@ from engine.locations import engine_locations
 from engine.protocol.errors import ErrorCode
 from engine.protocol.messages import WorkerFailed, WorkerFinished
 from engine.weights import random_bundle_encoders, random_bundle_transformer
-from tests.bundle_states import as_it_is
+from tests.bundle_states import as_it_is, change_checkpoint, change_safetensors, put
 from tests.diffusion_cast import driven, speaking
 
 FIRST, SECOND = (f"diffusion_pytorch_model-0000{number}-of-00002.safetensors" for number in (1, 2))
@@ -49,25 +48,6 @@ def failure(outcome, shot, verified_bundle, copied):
         return error
 
     return run
-
-
-def put(path, content):
-    path.unlink()
-    path.write_bytes(content)
-
-
-def change_safetensors(path, change):
-    weights = load_file(path)
-    change(weights)
-    path.unlink()
-    save_file(weights, path, metadata={"format": "pt"})
-
-
-def change_checkpoint(path, change):
-    content = torch.load(path, weights_only=True)
-    change(content)
-    path.unlink()
-    torch.save(content, path)
 
 
 def change_json(path, **changes):

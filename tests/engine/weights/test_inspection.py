@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from engine.bundles.catalogue import known_bundles
 from engine.bundles.installed_bundle import Capability, PartName
@@ -23,6 +23,7 @@ from engine.weights.__main__ import main
 from engine.weights.inspection import inspect_folder
 from engine.weights.part_fit import check_fit, check_published_sizes
 from engine.weights.random_bundle import BundleLayout, make_test_bundle
+from tests.bundle_states import change_checkpoint, change_safetensors, put
 
 DRIVEN = frozenset({Capability.CLIP_DRIVEN, Capability.VOICE_DRIVEN})
 VAE = "vae/diffusion_pytorch_model.safetensors"
@@ -40,25 +41,6 @@ def bundle(made, tmp_path):
     folder = tmp_path / "bundle"
     shutil.copytree(made, folder, copy_function=os.link)
     return folder
-
-
-def replace(path, content):
-    path.unlink()
-    path.write_bytes(content)
-
-
-def change_safetensors(path, change):
-    weights = load_file(path)
-    change(weights)
-    path.unlink()
-    save_file(weights, path, metadata={"format": "pt"})
-
-
-def change_checkpoint(path, change):
-    content = torch.load(path, weights_only=True)
-    change(content)
-    path.unlink()
-    torch.save(content, path)
 
 
 def refusal(folder):
@@ -168,8 +150,8 @@ def test_the_original_files_that_nobody_converts_are_told_by_name(bundle):
 def test_swapped_adapters_are_called_by_what_they_are(bundle):
     one, other = bundle / "fantasyportrait_model.ckpt", bundle / "fantasytalking_model.ckpt"
     first, second = one.read_bytes(), other.read_bytes()
-    replace(one, second)
-    replace(other, first)
+    put(one, second)
+    put(other, first)
     report = refusal(bundle)
     assert "fantasyportrait_model.ckpt" in report.message
     assert "voice adapter" in report.message
@@ -177,7 +159,7 @@ def test_swapped_adapters_are_called_by_what_they_are(bundle):
 
 def test_a_text_to_video_transformer_is_refused(bundle):
     description = json.loads((bundle / "config.json").read_text())
-    replace(bundle / "config.json", json.dumps({**description, "model_type": "t2v", "in_dim": 16}).encode())
+    put(bundle / "config.json", json.dumps({**description, "model_type": "t2v", "in_dim": 16}).encode())
 
     def without_picture(weights):
         for name in [name for name in weights if "_img" in name or name.startswith("img_emb")]:
@@ -191,7 +173,7 @@ def test_a_text_to_video_transformer_is_refused(bundle):
 
 
 def test_a_shard_that_was_cut_short_is_named(bundle):
-    replace(bundle / SHARD, (bundle / SHARD).read_bytes()[:-5000])
+    put(bundle / SHARD, (bundle / SHARD).read_bytes()[:-5000])
     report = refusal(bundle)
     assert SHARD in report.message
     assert report.code is ErrorCode.FILE_UNREADABLE
@@ -248,7 +230,7 @@ def test_a_checkpoint_that_runs_code_is_refused_and_nothing_is_run(bundle, tmp_p
         def __reduce__(self):
             return (os.mkdir, (str(tmp_path / "pwned"),))
 
-    replace(bundle / "pd_fpg.pth", pickle.dumps({"model": Attack()}))
+    put(bundle / "pd_fpg.pth", pickle.dumps({"model": Attack()}))
     report = refusal(bundle)
     assert "program code" in report.message
     assert "pd_fpg.pth" in report.message
@@ -304,7 +286,7 @@ def test_a_damaged_face_detector_is_named(bundle):
 
 def test_a_file_that_changes_during_the_check_is_noticed(bundle):
     touched = bundle / "tokenizer" / "tokenizer.json"
-    replace(touched, touched.read_bytes())
+    put(touched, touched.read_bytes())
 
     def touch(progress):
         if progress.file == "pd_fpg.pth":
