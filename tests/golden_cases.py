@@ -1,10 +1,10 @@
 """Every golden result by name."""
 
-from engine.networks.shot_tokens import AdapterName
+from engine.planning.adapter_names import AdapterName
+from engine.planning.guidance import GuidanceScales
 from engine.protocol.diffusion_settings import Solver
 from engine.sampling.denoising import denoise
 from engine.sampling.flow_solver import flow_solver
-from engine.sampling.guidance import GuidanceScales
 from engine.sampling.guided_velocity import GuidedVelocity
 from tests.golden_case import GoldenCase, Kind
 from tests.golden_face_cases import FACE_CASES

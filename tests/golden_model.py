@@ -8,10 +8,11 @@ import torch
 from safetensors.torch import load_file
 
 from engine.networks.adapter_attention import group_rows
-from engine.networks.shot_tokens import AdapterName, CharacterTokens, TokenRegions
+from engine.networks.shot_tokens import CharacterTokens, TokenRegions
 from engine.networks.token_windows import expression_windows, voice_windows
+from engine.planning.adapter_names import AdapterName
+from engine.planning.guidance import Branch, TextRole
 from engine.sampling.conditions import ShotConditions
-from engine.sampling.guidance import Branch, TextRole
 from engine.sampling.guided_velocity import DiffusionModel
 from engine.sampling.key_value_bank import key_value_bank
 from engine.sampling.lockstep import LockstepTransformer

@@ -22,8 +22,8 @@ from diffusers.models.transformers.transformer_wan import WanAttention
 from engine.networks.adapter_projections import AdapterProjections
 from engine.networks.shot_tokens import NOBODY, CharacterTokens, TokenRegions
 from engine.networks.token_windows import gather_windows
+from engine.planning.guidance import GuidanceScales, TextRole
 from engine.sampling.conditions import ShotConditions
-from engine.sampling.guidance import GuidanceScales, TextRole
 from engine.sampling.guided_velocity import DiffusionModel
 
 _TEXT_TOKENS = 512

@@ -15,9 +15,9 @@ from engine.benchmark.step_model import parameter_bytes, parameter_count, random
 from engine.benchmark.step_options import StepOptions
 from engine.memory.device import compute_precision, device_name, render_device, torch_dtype, wait_for
 from engine.networks.adapter_attention import group_rows
+from engine.planning.guidance import GuidanceScales
 from engine.protocol.diffusion_settings import Precision
 from engine.protocol.errors import ErrorCode, UserError
-from engine.sampling.guidance import GuidanceScales
 from engine.sampling.guided_velocity import GuidedVelocity
 from engine.sampling.key_value_bank import (
     BlockKeysValues,

@@ -8,9 +8,9 @@ from collections.abc import Collection, Mapping, Sequence
 from engine.benchmark.step_model import IMAGE_TOKENS, PLATE_CHANNELS, TEXT_TOKENS
 from engine.benchmark.step_options import StepOptions
 from engine.networks.adapter_attention import RowGroup
-from engine.networks.shot_tokens import AdapterName
+from engine.planning.adapter_names import AdapterName
+from engine.planning.guidance import Branch
 from engine.sampling.denoising import LATENT_CHANNELS
-from engine.sampling.guidance import Branch
 
 _PATCH = 4
 _TIME_WAVES = 256

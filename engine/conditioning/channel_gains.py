@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.conditioning.model_time import ModelTime
 from engine.networks.expression_encoder import FeaturePart
+from engine.planning.model_time import ModelTime
 from engine.protocol.curves import Channel, Curve, value_at
 
 PARTS: Mapping[Channel, slice] = {

@@ -19,7 +19,7 @@ from engine.conditioning.clip_expression import (
 )
 from engine.conditioning.driven_instants import DrivenInstant, driven_instants
 from engine.conditioning.expression_track import ExpressionTrack
-from engine.conditioning.model_time import ModelTime
+from engine.planning.model_time import ModelTime
 from engine.protocol.clips import DrivingInput
 from engine.protocol.errors import BugError
 from engine.protocol.render_request import CharacterInput

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import floor
 
-from engine.conditioning.model_time import ModelTime
+from engine.planning.model_time import ModelTime
 from engine.protocol.clips import DrivingInput, driving_clip_at, source_time_s
 
 

@@ -12,9 +12,7 @@ from engine.draft.face_features import PixelBox
 from engine.draft.plate_fit import FittedPlate, fit_plate
 from engine.media.opencv import cv2
 from engine.media.still import StillPicture
-
-TOKEN_PIXELS = 16
-LATENT_PIXELS = 8
+from engine.planning.latent_grid import TOKEN_PIXELS, model_side
 
 Picture = NDArray[np.uint8]
 
@@ -69,8 +67,8 @@ class PictureFit:
 
 def fit_picture(still: StillPicture, width: int, height: int) -> PictureFit:
     """Fit a still into the result's `width` x `height` and pad that evenly to whole tokens."""
-    model_width = -(-width // TOKEN_PIXELS) * TOKEN_PIXELS
-    model_height = -(-height // TOKEN_PIXELS) * TOKEN_PIXELS
+    model_width = model_side(width)
+    model_height = model_side(height)
     return PictureFit(
         plate=fit_plate(still, width, height),
         left=(model_width - width) // 2,

@@ -16,9 +16,8 @@ from torch import Tensor
 
 from engine.conditioning.condition_cache import array_digest, cache_key
 from engine.conditioning.finite_values import require_numbers
-from engine.conditioning.picture_fit import LATENT_PIXELS
 from engine.conditioning.vae_chunks import empty_feature_cache, never_stop, normalised
-from engine.networks.token_windows import FRAMES_PER_LATENT, latent_frame_count
+from engine.planning.latent_grid import FRAMES_PER_LATENT, LATENT_PIXELS, latent_frame_count
 from engine.protocol.errors import BugError
 
 MASK_CHANNELS = 4

@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.conditioning.model_time import ModelTime
-from engine.conditioning.picture_fit import TOKEN_PIXELS, PictureFit
+from engine.conditioning.picture_fit import PictureFit
 from engine.conditioning.region_growth import RegionGrowth, grown_box
 from engine.draft.face_features import PixelBox
 from engine.networks.shot_tokens import NOBODY, TokenRegions
+from engine.planning.latent_grid import TOKEN_PIXELS
+from engine.planning.model_time import ModelTime
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.regions import FaceRegion, RegionShape, box_at
 

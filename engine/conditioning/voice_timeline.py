@@ -11,10 +11,10 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.conditioning.model_time import ModelTime
 from engine.conditioning.speech import voice_samples_for
 from engine.media.sound_mix import request_sound
 from engine.networks.encoders import SPEECH_SAMPLE_RATE
+from engine.planning.model_time import ModelTime
 from engine.protocol.render_request import CharacterInput, RenderRequest
 
 

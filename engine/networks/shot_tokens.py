@@ -5,21 +5,12 @@ timeline, D the adapter's width. Characters are numbered from 1; 0 is nobody.
 """
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 import torch
 
 from engine.networks.token_windows import ZERO_TOKEN, TokenWindows
 
 NOBODY = 0
-
-
-class AdapterName(StrEnum):
-    """The adapters, each with a cross-attention of its own in every block."""
-
-    EXPRESSION = "expression"
-    VOICE = "voice"
-    IDENTITY = "identity"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

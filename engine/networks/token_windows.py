@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import torch
 
+from engine.planning.latent_grid import FRAMES_PER_LATENT, latent_frame_count
 from engine.protocol.errors import BugError
 
 TOKENS_PER_VIDEO_FRAME = 24
 VOICE_MARGIN_TOKENS = 4
 ZERO_TOKEN = -1
-FRAMES_PER_LATENT = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +30,6 @@ class TokenWindows:
     def frames(self, start: int, end: int) -> "TokenWindows":
         """Return the windows of latent frames `start` to `end` (exclusive)."""
         return TokenWindows(indices_FL=self.indices_FL[start:end], lengths_F=self.lengths_F[start:end])
-
-
-def latent_frame_count(frame_count: int) -> int:
-    """Return k+1 for 4k+1 video frames; BugError for any other number."""
-    if frame_count < 1 or (frame_count - 1) % FRAMES_PER_LATENT:
-        raise BugError(f"{frame_count} video frames are not 4k+1")
-    return (frame_count - 1) // FRAMES_PER_LATENT + 1
 
 
 def expression_ranges(frame_count: int) -> list[tuple[int, int]]:

@@ -15,13 +15,14 @@ from engine.conditioning.channel_gains import strength_per_latent_frame
 from engine.conditioning.character_features import features_at_model_frames
 from engine.conditioning.condition_cache import ConditionCache
 from engine.conditioning.expression_track import ExpressionTrack
-from engine.conditioning.model_time import ModelTime
 from engine.conditioning.region_growth import NO_GROWTH, RegionGrowth, travel
 from engine.conditioning.speech import speech_hidden, speech_key
 from engine.conditioning.voice_timeline import voice_track
 from engine.networks.adapter_projections import AdapterProjections
-from engine.networks.shot_tokens import AdapterName, CharacterTokens
+from engine.networks.shot_tokens import CharacterTokens
 from engine.networks.token_windows import TokenWindows, expression_windows, voice_windows
+from engine.planning.adapter_names import AdapterName
+from engine.planning.model_time import ModelTime
 from engine.protocol.curves import Channel
 from engine.protocol.diffusion_settings import Precision
 from engine.protocol.render_request import RenderRequest

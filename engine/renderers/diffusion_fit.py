@@ -6,7 +6,7 @@ A bundle is checked when it is added; this is for a file that was exchanged sinc
 from diffusers import AutoencoderKLWan
 
 from engine.bundles.installed_bundle import PartName
-from engine.networks.shot_tokens import AdapterName
+from engine.planning.adapter_names import AdapterName
 from engine.renderers.diffusion_shot import DiffusionShot
 from engine.sampling.guided_velocity import DiffusionModel
 from engine.weights.network_sizes import adapter_sizes, transformer_sizes

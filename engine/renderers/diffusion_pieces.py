@@ -20,9 +20,10 @@ from engine.bundles.installed_bundle import PartName
 from engine.conditioning.condition_cache import ConditionCache
 from engine.conditioning.finite_values import require_numbers
 from engine.conditioning.picture_decoding import decode_latents
-from engine.conditioning.picture_fit import LATENT_PIXELS
 from engine.conditioning.plate_latents import MASK_CHANNELS, plate_condition, plate_key
 from engine.media.frame_rate import resample_pictures
+from engine.planning.latent_grid import LATENT_PIXELS
+from engine.planning.shot_pieces import Piece
 from engine.renderers.diffusion_fit import check_networks_fit
 from engine.renderers.diffusion_models import BundleModels
 from engine.renderers.diffusion_shot import DiffusionShot
@@ -44,7 +45,7 @@ from engine.sampling.key_value_bank import (
     with_characters,
 )
 from engine.sampling.latent_preview import preview_picture
-from engine.sampling.long_shots import BlendedVelocity, Piece
+from engine.sampling.long_shots import BlendedVelocity
 
 Picture = NDArray[np.uint8]
 

@@ -10,10 +10,10 @@ import transformers
 
 from engine.media.opencv import cv2
 from engine.memory.device import device_name
+from engine.planning.guidance import Branch, weighted_branches
 from engine.protocol.diffusion_settings import DiffusionRecord
 from engine.renderers.diffusion_models import BundleModels
 from engine.renderers.diffusion_shot import DiffusionShot
-from engine.sampling.guidance import Branch, weighted_branches
 
 LIBRARIES = {
     "torch": torch,

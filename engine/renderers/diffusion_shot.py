@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import floor
 
-from engine.conditioning.model_time import ModelTime
 from engine.conditioning.picture_fit import PictureFit
 from engine.networks.adapter_projections import AdapterProjections
-from engine.networks.shot_tokens import AdapterName
-from engine.networks.token_windows import FRAMES_PER_LATENT, latent_frame_count
+from engine.planning.adapter_names import AdapterName
+from engine.planning.guidance import GuidanceScales
+from engine.planning.latent_grid import FRAMES_PER_LATENT, latent_frame_count
+from engine.planning.model_time import ModelTime
+from engine.planning.shot_pieces import Piece, WindowPlan, continuation_pieces
 from engine.protocol.diffusion_settings import DiffusionSettings, LongShotMode
 from engine.protocol.render_request import RenderRequest
 from engine.sampling.conditions import ShotConditions
-from engine.sampling.guidance import GuidanceScales
-from engine.sampling.long_shots import Piece, WindowPlan, continuation_pieces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from engine.networks.shot_tokens import NOBODY, AdapterName, CharacterTokens, TokenRegions
-from engine.sampling.guidance import ShotBranches, TextRole
+from engine.networks.shot_tokens import NOBODY, CharacterTokens, TokenRegions
+from engine.planning.adapter_names import AdapterName
+from engine.planning.guidance import ShotBranches, TextRole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

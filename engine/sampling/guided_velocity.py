@@ -12,9 +12,9 @@ from diffusers import WanTransformer3DModel
 
 from engine.networks.adapter_attention import RowGroup, group_rows
 from engine.networks.adapter_projections import AdapterProjections
-from engine.networks.shot_tokens import AdapterName
+from engine.planning.adapter_names import AdapterName
+from engine.planning.guidance import Branch, GuidanceScales, weighted_branches
 from engine.sampling.conditions import ShotConditions
-from engine.sampling.guidance import Branch, GuidanceScales, weighted_branches
 from engine.sampling.key_value_bank import BlockKeysValues, key_value_bank
 from engine.sampling.lockstep import LockstepTransformer
 

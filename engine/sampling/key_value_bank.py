@@ -20,9 +20,9 @@ from diffusers.models.transformers.transformer_wan import WanAttention
 
 from engine.networks.adapter_attention import KeysValues, with_zero_token
 from engine.networks.adapter_projections import AdapterProjections
-from engine.networks.shot_tokens import AdapterName
+from engine.planning.adapter_names import AdapterName
+from engine.planning.guidance import TextRole
 from engine.sampling.conditions import ShotConditions
-from engine.sampling.guidance import TextRole
 
 MOST_KEPT_TOKENS = 5000
 """Of one character and adapter: those of the longest pass, 24 for each of 201 frames, are kept."""

@@ -12,7 +12,8 @@ import torch
 from diffusers import WanTransformer3DModel
 
 from engine.networks.adapter_attention import RowGroup
-from engine.networks.shot_tokens import AdapterName
+from engine.planning.adapter_names import AdapterName
+from engine.planning.guidance import Branch
 from engine.sampling.block_forward import (
     PIECE_TOKENS,
     Arithmetic,
@@ -23,7 +24,6 @@ from engine.sampling.block_forward import (
     add_feed_forward,
     add_self_attention,
 )
-from engine.sampling.guidance import Branch
 from engine.sampling.key_value_bank import BlockKeysValues
 from engine.sampling.timestep_embedding import timestep_embedding
 

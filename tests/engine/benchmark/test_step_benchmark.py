@@ -16,8 +16,8 @@ from engine.benchmark.step_model import face_regions, parameter_bytes, random_sh
 from engine.benchmark.step_options import AskedStep, step_options
 from engine.memory.device import render_device
 from engine.networks.adapter_attention import group_rows
+from engine.planning.guidance import GuidanceScales
 from engine.protocol.errors import UserError
-from engine.sampling.guidance import GuidanceScales
 from engine.sampling.guided_velocity import GuidedVelocity
 
 PROCESSOR = torch.device("cpu")

@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from engine.benchmark.published_step import PublishedStep
-from engine.networks.shot_tokens import AdapterName
+from engine.planning.adapter_names import AdapterName
+from engine.planning.guidance import GuidanceScales
 from engine.protocol.diffusion_settings import Solver
 from engine.sampling.denoising import denoise
 from engine.sampling.flow_solver import flow_solver
-from engine.sampling.guidance import GuidanceScales
 from tests.golden_model import clip, conditions, golden, labelled_regions, voice
 
 EXPRESSION, VOICE = AdapterName.EXPRESSION, AdapterName.VOICE

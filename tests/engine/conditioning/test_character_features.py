@@ -14,8 +14,8 @@ from engine.conditioning.character_features import features_at_model_frames
 from engine.conditioning.clip_expression import neutral_features
 from engine.conditioning.driven_instants import driven_instants
 from engine.conditioning.expression_track import ExpressionTrack
-from engine.conditioning.model_time import model_time
 from engine.networks.expression_encoder import FEATURE_SIZE
+from engine.planning.model_time import model_time
 from engine.protocol.clips import DrivingInput, LoopMode, driving_clip_at, source_time_s
 from engine.protocol.curves import Channel, Curve, CurveKey, Handle, Interpolation
 from engine.protocol.errors import BugError

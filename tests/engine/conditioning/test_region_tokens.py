@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 from torch.nn import functional
 
-from engine.conditioning.model_time import model_time
 from engine.conditioning.picture_fit import fit_picture
 from engine.conditioning.region_growth import NO_GROWTH, RegionGrowth, travel
 from engine.conditioning.region_tokens import token_regions, whole_picture_regions
 from engine.media.still import StillPicture
+from engine.planning.model_time import model_time
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.regions import FaceRegion, RegionBox, RegionKey, RegionShape, box_at
 

@@ -7,8 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from engine.conditioning.model_time import model_time
 from engine.conditioning.voice_timeline import voice_track
+from engine.planning.model_time import model_time
 from engine.protocol.clips import DrivingInput, VoiceInput
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.regions import FaceRegion, RegionBox, RegionKey, RegionShape

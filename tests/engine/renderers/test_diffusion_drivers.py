@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from engine.conditioning.condition_cache import ConditionCache
-from engine.conditioning.model_time import model_time
+from engine.planning.model_time import model_time
 from engine.protocol.diffusion_settings import Precision
 from engine.protocol.errors import ErrorCode, UserError
 from engine.renderers import diffusion_drivers

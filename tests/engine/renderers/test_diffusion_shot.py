@@ -6,7 +6,7 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.conditioning.model_time import model_time
+from engine.planning.model_time import model_time
 from engine.protocol.diffusion_settings import DiffusionSettings
 from engine.renderers.diffusion_shot import DiffusionShot
 

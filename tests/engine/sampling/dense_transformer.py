@@ -11,9 +11,10 @@ Shapes: N tokens, H heads of width W, A tokens of all characters in all latent f
 import torch
 from torch.nn import functional
 
-from engine.networks.shot_tokens import NOBODY, AdapterName
+from engine.networks.shot_tokens import NOBODY
 from engine.networks.token_windows import gather_windows
-from engine.sampling.guidance import TextRole
+from engine.planning.adapter_names import AdapterName
+from engine.planning.guidance import TextRole
 
 TEXT_TOKENS = 512
 

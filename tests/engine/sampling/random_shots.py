@@ -4,10 +4,11 @@ import torch
 from diffusers import WanTransformer3DModel
 
 from engine.networks.adapter_projections import AdapterProjections
-from engine.networks.shot_tokens import AdapterName, CharacterTokens, TokenRegions
+from engine.networks.shot_tokens import CharacterTokens, TokenRegions
 from engine.networks.token_windows import expression_windows, voice_windows
+from engine.planning.adapter_names import AdapterName
+from engine.planning.guidance import TextRole
 from engine.sampling.conditions import ShotConditions
-from engine.sampling.guidance import TextRole
 from engine.sampling.guided_velocity import DiffusionModel
 
 ADAPTER_WIDTH, TEXT_WIDTH, IMAGE_WIDTH = 10, 14, 18

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from engine.networks.adapter_attention import group_rows
+from engine.planning.guidance import TextRole
 from engine.sampling.block_forward import (
     Arithmetic,
     BranchContext,
@@ -12,7 +13,6 @@ from engine.sampling.block_forward import (
     add_feed_forward,
     add_self_attention,
 )
-from engine.sampling.guidance import TextRole
 from engine.sampling.key_value_bank import key_value_bank
 from tests.engine.sampling.random_shots import random_model, random_shot
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from engine.networks.adapter_attention import group_rows
-from engine.networks.shot_tokens import AdapterName
+from engine.planning.adapter_names import AdapterName
+from engine.planning.guidance import Branch, GuidanceScales, TextRole
 from engine.protocol.diffusion_settings import Solver
 from engine.sampling.denoising import KnownStart, denoise, shot_noise
 from engine.sampling.flow_solver import flow_solver
-from engine.sampling.guidance import Branch, GuidanceScales, TextRole
 from engine.sampling.guided_velocity import DiffusionModel, GuidedVelocity
 from engine.sampling.key_value_bank import bank_bytes, drop_key_value_projections, key_value_bank
 from engine.sampling.latent_preview import preview_picture

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engine.networks.adapter_attention import group_rows
 from engine.networks.shot_tokens import TokenRegions
-from engine.sampling.guidance import Branch, GuidanceScales, TextRole
+from engine.planning.guidance import Branch, GuidanceScales, TextRole
 from engine.sampling.guided_velocity import GuidedVelocity
 from engine.sampling.key_value_bank import key_value_bank
 from engine.sampling.lockstep import LockstepTransformer

@@ -7,7 +7,7 @@ import torch
 
 from engine.networks.identity import IdentityConfig, IdentityModule, identity_character_tokens
 from engine.networks.motion_intensity import MotionIntensity
-from engine.sampling.guidance import Branch, GuidanceScales, TextRole
+from engine.planning.guidance import Branch, GuidanceScales, TextRole
 from engine.sampling.guided_velocity import DiffusionModel, GuidedVelocity
 from tests.engine.sampling.random_shots import EXPRESSION, IDENTITY, VOICE, random_model, random_shot
 

@@ -8,18 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.networks.shot_tokens import AdapterName
 from engine.networks.token_windows import expression_windows, gather_windows
-from engine.sampling.guidance import GuidanceScales
+from engine.planning.adapter_names import AdapterName
+from engine.planning.guidance import GuidanceScales
+from engine.planning.shot_pieces import WindowPlan, context_windows, continuation_pieces
 from engine.sampling.guided_velocity import GuidedVelocity
 from engine.sampling.key_value_bank import key_value_bank, with_characters
-from engine.sampling.long_shots import (
-    BlendedVelocity,
-    WindowPlan,
-    blend_weights,
-    context_windows,
-    continuation_pieces,
-)
+from engine.sampling.long_shots import BlendedVelocity, blend_weights
 from tests.golden_model import clip, conditions, golden
 
 EXPRESSION = AdapterName.EXPRESSION
@@ -151,7 +146,7 @@ def test_no_window_takes_over_from_the_last_at_once():
     for step in range(12):
         shares = torch.zeros(len(plan.windows(step)), 60)
         for number, (start, end) in enumerate(plan.windows(step)):
-            shares[number, start:end] = plan.weights(start, end)
+            shares[number, start:end] = blend_weights(start, end, latent_frames=60, overlap=5)
         shares /= shares.sum(dim=0)
         assert float(shares.diff(dim=1).abs().max()) < 0.35
 

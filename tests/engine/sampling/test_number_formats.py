@@ -8,7 +8,7 @@ from diffusers import WanTransformer3DModel
 
 from engine.networks import adapter_attention
 from engine.networks.adapter_attention import group_rows
-from engine.sampling.guidance import Branch, TextRole
+from engine.planning.guidance import Branch, TextRole
 from engine.sampling.guided_velocity import DiffusionModel
 from engine.sampling.key_value_bank import key_value_bank
 from engine.sampling.lockstep import LockstepTransformer

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from engine.networks.shot_tokens import AdapterName
+from engine.planning.adapter_names import AdapterName
 from engine.protocol.diffusion_settings import GuidanceSettings
 
 _SMALLEST_WEIGHT = 1e-9

@@ -7,9 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.networks.shot_tokens import AdapterName
-from engine.protocol.diffusion_settings import GuidanceSettings
-from engine.sampling.guidance import (
+from engine.planning.adapter_names import AdapterName
+from engine.planning.guidance import (
     Branch,
     GuidanceScales,
     ShotBranches,
@@ -17,6 +16,7 @@ from engine.sampling.guidance import (
     guidance_scales,
     weighted_branches,
 )
+from engine.protocol.diffusion_settings import GuidanceSettings
 from engine.sampling.guided_velocity import GuidedVelocity
 from tests.golden_model import clip, conditions, forward, golden, labelled_regions, voice
 

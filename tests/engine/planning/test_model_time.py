@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.conditioning.model_time import choose_model_rate, model_time
+from engine.planning.model_time import choose_model_rate, model_time
 from engine.protocol.clips import VoiceInput
 from engine.protocol.diffusion_settings import DiffusionSettings
 from engine.protocol.errors import ErrorCode, UserError

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
-from engine.networks.token_windows import FRAMES_PER_LATENT
+from engine.planning.latent_grid import FRAMES_PER_LATENT
 from engine.protocol.diffusion_limits import HIGHEST_MODEL_RATE, LOWEST_MODEL_RATE
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.render_request import RenderRequest
