@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
+from engine.memory.lending import AtHand
 from engine.networks.adapter_attention import group_rows
 from engine.networks.shot_tokens import CharacterTokens, TokenRegions
 from engine.networks.token_windows import expression_windows, voice_windows
@@ -128,5 +129,5 @@ def forward(adapters, regions=None, branch=None) -> torch.Tensor:
     groups = {name: group_rows(shot.regions, people) for name, people in adapters.items()}
     chosen = branch or Branch(text=TextRole.PROMPT, adapters=frozenset(adapters))
     noisy = torch.cat([known.inputs["latents"][0], known.inputs["condition"][0]])
-    transformer = LockstepTransformer(known.model.transformer, bank)
+    transformer = LockstepTransformer(known.model.transformer, AtHand(bank))
     return transformer.velocities(noisy, known.inputs["timestep"], [chosen], groups)[chosen]

@@ -14,6 +14,7 @@ from engine.benchmark.step_flop import attention_pairs, step_flop
 from engine.benchmark.step_model import parameter_bytes, parameter_count, random_shot
 from engine.benchmark.step_options import StepOptions
 from engine.memory.device import compute_precision, device_name, render_device, torch_dtype, wait_for
+from engine.memory.lending import AtHand
 from engine.networks.adapter_attention import group_rows
 from engine.planning.guidance import GuidanceScales
 from engine.protocol.diffusion_settings import Precision
@@ -198,7 +199,7 @@ class _StepMeasuring:
 
     def _ours(self, bank: Sequence[BlockKeysValues]) -> GuidedVelocity:
         return GuidedVelocity(
-            self._shot.model, self._shot.conditions, self._scales, steps=STEPS_OF_A_PASS, bank=bank
+            self._shot.model, self._shot.conditions, self._scales, steps=STEPS_OF_A_PASS, bank=AtHand(bank)
         )
 
     def _see_published(self) -> _Seen:

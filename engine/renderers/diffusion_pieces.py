@@ -22,6 +22,7 @@ from engine.conditioning.finite_values import require_numbers
 from engine.conditioning.picture_decoding import decode_latents
 from engine.conditioning.plate_latents import MASK_CHANNELS, plate_condition, plate_key
 from engine.media.frame_rate import resample_pictures
+from engine.memory.lending import AtHand
 from engine.planning.latent_grid import LATENT_PIXELS
 from engine.planning.shot_pieces import Piece
 from engine.renderers.diffusion_fit import check_networks_fit
@@ -180,7 +181,7 @@ class ShotPieces:
             conditions,
             self._shot.scales,
             steps=self._shot.settings.steps,
-            bank=bank,
+            bank=AtHand(bank),
             on_block=self._check,
         )
 

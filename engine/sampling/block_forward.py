@@ -7,10 +7,10 @@ tokens at once.
 
 The tokens themselves stay float32 from the first block to the last, as in Wan2.1's own code. diffusers rounds
 them to the number format of the weights three times in each block: that is most of what bfloat16 costs, and
-float16 has no room for large ones.
+float16 has no room for large ones. Where memory is short they may be kept narrow all the same; each sum is
+float32 before it is rounded.
 
-Shapes: N tokens, n those of a piece, C the transformer's width, H heads of width W; tokens [1, N, C] are
-float32.
+Shapes: N tokens, n those of a piece, C the transformer's width, H heads of width W.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -69,10 +69,14 @@ class BranchContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arithmetic:
-    """How a forward computes: products and attention in `dtype`, at most `piece_tokens` at a time."""
+    """How a forward computes: products and attention in `dtype`, at most `piece_tokens` at a time.
+
+    `token_dtype`: what the tokens are kept in between layers.
+    """
 
     dtype: torch.dtype
     piece_tokens: int
+    token_dtype: torch.dtype = torch.float32
 
     def pieces(self, rows_1NC: torch.Tensor) -> Iterator[slice]:
         """Yield the ranges of tokens to go through, one piece after another."""
@@ -96,7 +100,7 @@ def add_self_attention(
     attention = block.attn1
     query, keys, values = (arithmetic.by_head(hidden_1NC, attention.heads) for _ in range(3))
     for rows in arithmetic.pieces(hidden_1NC):
-        normed = block.norm1(hidden_1NC[:, rows]) * (1 + parts.scale) + parts.shift
+        normed = block.norm1(hidden_1NC[:, rows].float()) * (1 + parts.scale) + parts.shift
         normed = normed.to(arithmetic.dtype)
         turn = (rotary[0][:, rows], rotary[1][:, rows])
         query[:, rows] = _turned(attention.norm_q(attention.to_q(normed)), attention.heads, turn)
@@ -117,7 +121,7 @@ def add_cross_attention(
     attention = block.attn2
     query, found = (arithmetic.by_head(hidden_1NC, attention.heads) for _ in range(2))
     for rows in arithmetic.pieces(hidden_1NC):
-        normed = block.norm2(hidden_1NC[:, rows]).to(arithmetic.dtype)
+        normed = block.norm2(hidden_1NC[:, rows].float()).to(arithmetic.dtype)
         query[:, rows] = attention.norm_q(attention.to_q(normed)).unflatten(-1, (attention.heads, -1))
         query_1HnW = query[:, rows].transpose(1, 2)
         found_1HnW = F.scaled_dot_product_attention(query_1HnW, *context.text)
@@ -134,7 +138,7 @@ def add_feed_forward(
 ) -> None:
     """Add what each token makes of itself."""
     for rows in arithmetic.pieces(hidden_1NC):
-        normed = block.norm3(hidden_1NC[:, rows]) * (1 + parts.forward_scale) + parts.forward_shift
+        normed = block.norm3(hidden_1NC[:, rows].float()) * (1 + parts.forward_scale) + parts.forward_shift
         hidden_1NC[:, rows] += block.ffn(normed.to(arithmetic.dtype)) * parts.forward_gate
 
 

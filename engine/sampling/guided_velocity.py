@@ -3,28 +3,36 @@
 Shapes: latents [16, F, h, w]; F latent frames.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from diffusers import WanTransformer3DModel
+from diffusers.models.transformers.transformer_wan import WanTransformerBlock
 
+from engine.memory.lending import AtHand, Lender
 from engine.networks.adapter_attention import RowGroup, group_rows
 from engine.networks.adapter_projections import AdapterProjections
 from engine.planning.adapter_names import AdapterName
 from engine.planning.guidance import Branch, GuidanceScales, weighted_branches
 from engine.sampling.conditions import ShotConditions
 from engine.sampling.key_value_bank import BlockKeysValues, key_value_bank
-from engine.sampling.lockstep import LockstepTransformer
+from engine.sampling.lockstep import USUAL_TOKENS, LockstepTransformer, TokenHandling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DiffusionModel:
-    """The transformer and the adapters' projections, on one device, ready for use."""
+    """The transformer and the adapters' projections, ready for use.
+
+    `blocks`: where they are brought to the device one by one; else the transformer's own are on it. The
+    projections may lie on the processor: those of a block visit the device when they are needed.
+    """
 
     transformer: WanTransformer3DModel
     projections: Mapping[AdapterName, AdapterProjections]
+    blocks: Lender[WanTransformerBlock] | None = None
+    tokens: TokenHandling = USUAL_TOKENS
 
     @property
     def device(self) -> torch.device:
@@ -52,7 +60,7 @@ class GuidedVelocity:
         scales: GuidanceScales,
         *,
         steps: int,
-        bank: Sequence[BlockKeysValues] | None = None,
+        bank: Lender[BlockKeysValues] | None = None,
         on_block: Callable[[], None] | None = None,
     ) -> None:
         self._shot = conditions.branches
@@ -60,8 +68,11 @@ class GuidedVelocity:
         self._steps = steps
         self._plate_20FHW = conditions.plate_20FHW.to(device=model.device, dtype=torch.float32)
         self._time_offset_C = conditions.time_offset_C
-        known = key_value_bank(model.transformer, model.projections, conditions) if bank is None else bank
-        self._transformer = LockstepTransformer(model.transformer, known, on_block=on_block)
+        if bank is None:
+            bank = AtHand(key_value_bank(model.transformer, model.projections, conditions))
+        self._transformer = LockstepTransformer(
+            model.transformer, bank, blocks=model.blocks, tokens=model.tokens, on_block=on_block
+        )
         self._groups = _groups(conditions, model.device)
         self.forwards = 0
 

@@ -10,13 +10,13 @@ under 4 % of a forward at 832x480.
 Shapes: L tokens of a context, K tokens on a character's timeline, H heads of width W.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
 from diffusers import WanTransformer3DModel
-from diffusers.models.transformers.transformer_wan import WanAttention
+from diffusers.models.transformers.transformer_wan import WanAttention, WanTransformerBlock
 
 from engine.networks.adapter_attention import KeysValues, with_zero_token
 from engine.networks.adapter_projections import AdapterProjections
@@ -24,6 +24,7 @@ from engine.planning.adapter_names import AdapterName
 from engine.planning.guidance import TextRole
 from engine.sampling.conditions import ShotConditions
 
+_KINDS = ("keys", "values")
 MOST_KEPT_TOKENS = 5000
 """Of one character and adapter: those of the longest pass, 24 for each of 201 frames, are kept."""
 
@@ -34,6 +35,10 @@ class CharacterKeysValues(Mapping[int, KeysValues]):
     def __init__(self, kept: Mapping[int, KeysValues], made: Mapping[int, Callable[[], KeysValues]]) -> None:
         self.kept = kept
         self._made = made
+
+    def with_kept(self, kept: Mapping[int, KeysValues]) -> "CharacterKeysValues":
+        """Return the same with other tensors for those that are kept."""
+        return CharacterKeysValues(kept, self._made)
 
     def __getitem__(self, label: int) -> KeysValues:
         """Return a character's."""
@@ -57,61 +62,121 @@ class BlockKeysValues:
     adapters: Mapping[AdapterName, CharacterKeysValues]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EmbeddedContext:
+    """Texts and image as the blocks read them, [1, L, C] on the transformer's device."""
+
+    text: Mapping[TextRole, torch.Tensor]
+    image: torch.Tensor
+
+
 @torch.inference_mode()
+def embedded_context(transformer: WanTransformer3DModel, conditions: ShotConditions) -> EmbeddedContext:
+    """Return texts and image embedded; of the transformer no block is needed."""
+    like, embedder = transformer.patch_embedding.weight, transformer.condition_embedder
+    return EmbeddedContext(
+        text={
+            role: embedder.text_embedder(_as(tokens, like)[None]) for role, tokens in conditions.text.items()
+        },
+        image=embedder.image_embedder(_as(conditions.image_tokens, like)[None]),
+    )
+
+
+@torch.inference_mode()
+def shared_keys_values(block: WanTransformerBlock, context: EmbeddedContext) -> BlockKeysValues:
+    """Return a block's keys and values of texts and image, of nobody yet. The block lies on their device."""
+    return BlockKeysValues(
+        text={role: _text_keys_values(block.attn2, tokens) for role, tokens in context.text.items()},
+        image=_image_keys_values(block.attn2, context.image),
+        adapters={},
+    )
+
+
 def key_value_bank(
     transformer: WanTransformer3DModel,
     projections: Mapping[AdapterName, AdapterProjections],
     conditions: ShotConditions,
 ) -> tuple[BlockKeysValues, ...]:
     """Return every block's keys and values, on the transformer's device and in its number format."""
-    like = transformer.patch_embedding.weight
-    embedder = transformer.condition_embedder
-    text = {role: embedder.text_embedder(_as(tokens, like)[None]) for role, tokens in conditions.text.items()}
-    image = embedder.image_embedder(_as(conditions.image_tokens, like)[None])
-    bank = tuple(
-        BlockKeysValues(
-            text={role: _text_keys_values(block.attn2, context) for role, context in text.items()},
-            image=_image_keys_values(block.attn2, image),
-            adapters={},
-        )
-        for block in transformer.blocks
-    )
+    context = embedded_context(transformer, conditions)
+    bank = tuple(shared_keys_values(block, context) for block in transformer.blocks)
     return with_characters(bank, projections, conditions)
 
 
-@torch.inference_mode()
 def with_characters(
-    bank: tuple[BlockKeysValues, ...],
+    bank: Sequence[BlockKeysValues],
     projections: Mapping[AdapterName, AdapterProjections],
     conditions: ShotConditions,
 ) -> tuple[BlockKeysValues, ...]:
     """Return a bank with the characters of other conditions: texts and image stay, nothing of the
     transformer is needed.
     """
-    heads, like = bank[0].image[0].shape[1], bank[0].image[0]
-    tokens = {
-        name: {label: _as(character.tokens_KD, like) for label, character in characters.items()}
-        for name, characters in conditions.adapters.items()
-    }
-    return tuple(
-        replace(
+    cast = CastKeysValues(projections, conditions, like=bank[0].image[0])
+    return tuple(cast.added_to(known, number) for number, known in enumerate(bank))
+
+
+class CastKeysValues:
+    """The keys and values of a shot's characters, block by block."""
+
+    def __init__(
+        self,
+        projections: Mapping[AdapterName, AdapterProjections],
+        conditions: ShotConditions,
+        *,
+        like: torch.Tensor,
+    ) -> None:
+        """`like`: keys [1, H, L, W] of the shot's image, on the device and in the number format to use."""
+        self._projections = projections
+        self._heads = like.shape[1]
+        self._tokens = {
+            name: {label: _as(character.tokens_KD, like) for label, character in characters.items()}
+            for name, characters in conditions.adapters.items()
+        }
+
+    @torch.inference_mode()
+    def added_to(self, known: BlockKeysValues, number: int) -> BlockKeysValues:
+        """Return a block's keys and values with those of the characters instead of any there were."""
+        return replace(
             known,
             adapters={
-                name: _of_characters(projections[name], characters, number, heads)
-                for name, characters in tokens.items()
+                name: _of_characters(self._projections[name], characters, number, self._heads)
+                for name, characters in self._tokens.items()
             },
         )
-        for number, known in enumerate(bank)
+
+
+def kept_tensors(known: BlockKeysValues) -> dict[str, torch.Tensor]:
+    """Return the tensors of a block's keys and values by name; what is made when it is asked for is none."""
+    pairs = {f"text.{role.value}": pair for role, pair in known.text.items()}
+    pairs["image"] = known.image
+    for name, people in known.adapters.items():
+        pairs |= {f"adapters.{name.value}.{label}": pair for label, pair in people.kept.items()}
+    return {
+        f"{key}.{kind}": tensor
+        for key, pair in pairs.items()
+        for kind, tensor in zip(_KINDS, pair, strict=True)
+    }
+
+
+def with_kept_tensors(known: BlockKeysValues, tensors: Mapping[str, torch.Tensor]) -> BlockKeysValues:
+    """Return a block's keys and values with other tensors of the same names (on the device, say)."""
+
+    def pair(key: str) -> KeysValues:
+        return tensors[f"{key}.{_KINDS[0]}"], tensors[f"{key}.{_KINDS[1]}"]
+
+    return BlockKeysValues(
+        text={role: pair(f"text.{role.value}") for role in known.text},
+        image=pair("image"),
+        adapters={
+            name: people.with_kept({label: pair(f"adapters.{name.value}.{label}") for label in people.kept})
+            for name, people in known.adapters.items()
+        },
     )
 
 
-def bank_bytes(bank: tuple[BlockKeysValues, ...]) -> int:
+def bank_bytes(bank: Sequence[BlockKeysValues]) -> int:
     """Return how much memory a bank takes; what is made when it is asked for takes none."""
-    tensors: list[torch.Tensor] = []
-    for block in bank:
-        tensors += [tensor for pair in (*block.text.values(), block.image) for tensor in pair]
-        tensors += [t for people in block.adapters.values() for pair in people.kept.values() for t in pair]
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    return sum(tensor.nbytes for known in bank for tensor in kept_tensors(known).values())
 
 
 def drop_key_value_projections(transformer: WanTransformer3DModel) -> None:

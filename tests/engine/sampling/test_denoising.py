@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from engine.memory.lending import AtHand
 from engine.networks.adapter_attention import group_rows
 from engine.planning.adapter_names import AdapterName
 from engine.planning.guidance import Branch, GuidanceScales, TextRole
@@ -15,7 +16,7 @@ from engine.sampling.flow_solver import flow_solver
 from engine.sampling.guided_velocity import DiffusionModel, GuidedVelocity
 from engine.sampling.key_value_bank import bank_bytes, drop_key_value_projections, key_value_bank
 from engine.sampling.latent_preview import preview_picture
-from engine.sampling.lockstep import LockstepTransformer
+from engine.sampling.lockstep import LockstepTransformer, TokenHandling
 from tests.golden_model import clip, conditions, forward, golden
 
 EXPRESSION = AdapterName.EXPRESSION
@@ -112,7 +113,9 @@ def test_known_latents_come_out_as_they_went_in():
 def test_tokens_in_pieces_change_nothing_that_counts(tokens):
     shot, known = conditions({EXPRESSION: {1: clip("A")}}), golden()
     bank = key_value_bank(known.model.transformer, known.model.projections, shot)
-    transformer = LockstepTransformer(known.model.transformer, bank, piece_tokens=tokens)
+    transformer = LockstepTransformer(
+        known.model.transformer, AtHand(bank), tokens=TokenHandling(piece_tokens=tokens)
+    )
     groups = {name: group_rows(shot.regions, people) for name, people in shot.adapters.items()}
     noisy = torch.cat([known.inputs["latents"][0], known.inputs["condition"][0]])
     found = transformer.velocities(noisy, known.inputs["timestep"], [FULL], groups)[FULL]
@@ -128,7 +131,7 @@ def test_the_bank_makes_the_projections_of_keys_and_values_needless():
     noisy = torch.cat([known.inputs["latents"][0], known.inputs["condition"][0]])
 
     def found():
-        return LockstepTransformer(transformer, bank).velocities(
+        return LockstepTransformer(transformer, AtHand(bank)).velocities(
             noisy, known.inputs["timestep"], [FULL], groups
         )
 

@@ -7,6 +7,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from engine.memory.lending import AtHand
 from engine.networks.adapter_attention import group_rows
 from engine.networks.shot_tokens import TokenRegions
 from engine.planning.guidance import Branch, GuidanceScales, TextRole
@@ -96,7 +97,9 @@ def forward(model, conditions, latents, timestep, branch):
     bank = key_value_bank(model.transformer, model.projections, conditions)
     groups = {name: group_rows(conditions.regions, people) for name, people in conditions.adapters.items()}
     noisy = torch.cat([latents, conditions.plate_20FHW])
-    return LockstepTransformer(model.transformer, bank).velocities(noisy, timestep, [branch], groups)[branch]
+    return LockstepTransformer(model.transformer, AtHand(bank)).velocities(noisy, timestep, [branch], groups)[
+        branch
+    ]
 
 
 @given(numbers=drawn_shots())

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.memory.lending import AtHand
 from engine.networks.token_windows import expression_windows, gather_windows
 from engine.planning.adapter_names import AdapterName
 from engine.planning.guidance import GuidanceScales
@@ -94,7 +95,7 @@ def test_windows_share_the_bank_of_the_whole_shot():
     cut = shot.frames(1, 4, shot.plate_20FHW[:, 1:4])
     scales = GuidanceScales(text=1.0, adapters=4.0)
     own = GuidedVelocity(known.model, cut, scales, steps=1)
-    shared = GuidedVelocity(known.model, cut, scales, steps=1, bank=bank)
+    shared = GuidedVelocity(known.model, cut, scales, steps=1, bank=AtHand(bank))
     latents, timestep = known.inputs["latents"][0][:, 1:4], known.inputs["timestep"]
     assert torch.equal(own(latents, timestep, 0), shared(latents, timestep, 0))
 
@@ -165,7 +166,7 @@ def test_pieces_share_what_texts_and_image_say_and_need_no_projections_for_it():
     assert again[0].image[0] is shared[0].image[0]
     scales = GuidanceScales(text=1.0, adapters=4.0)
     latents, timestep = known.inputs["latents"][0][:, 1:4], known.inputs["timestep"]
-    one = GuidedVelocity(known.model, cut, scales, steps=1, bank=whole)(latents, timestep, 0)
+    one = GuidedVelocity(known.model, cut, scales, steps=1, bank=AtHand(whole))(latents, timestep, 0)
     assert torch.equal(
-        one, GuidedVelocity(known.model, cut, scales, steps=1, bank=again)(latents, timestep, 0)
+        one, GuidedVelocity(known.model, cut, scales, steps=1, bank=AtHand(again))(latents, timestep, 0)
     )

@@ -6,12 +6,13 @@ import pytest
 import torch
 from diffusers import WanTransformer3DModel
 
+from engine.memory.lending import AtHand
 from engine.networks import adapter_attention
 from engine.networks.adapter_attention import group_rows
 from engine.planning.guidance import Branch, TextRole
 from engine.sampling.guided_velocity import DiffusionModel
 from engine.sampling.key_value_bank import key_value_bank
-from engine.sampling.lockstep import LockstepTransformer
+from engine.sampling.lockstep import LockstepTransformer, TokenHandling
 from engine.sampling.timestep_embedding import timestep_embedding, timestep_waves
 from tests.engine.sampling.held_memory import HeldMemory
 from tests.engine.sampling.random_shots import EXPRESSION, VOICE, random_model, random_shot
@@ -41,7 +42,7 @@ def forward(model, conditions, latents, timestep, branches=(PLAIN,), **options):
     bank = key_value_bank(model.transformer, model.projections, conditions)
     groups = {name: group_rows(conditions.regions, people) for name, people in conditions.adapters.items()}
     noisy = torch.cat([latents, conditions.plate_20FHW])
-    transformer = LockstepTransformer(model.transformer, bank, **options)
+    transformer = LockstepTransformer(model.transformer, AtHand(bank), **options)
     return transformer.velocities(noisy, timestep, branches, groups)
 
 
@@ -119,7 +120,9 @@ def test_all_tokens_are_there_only_as_often_as_an_attention_needs(monkeypatch):
     def copies(branches):
         bank = key_value_bank(model.transformer, model.projections, conditions)
         groups = {name: group_rows(conditions.regions, p) for name, p in conditions.adapters.items()}
-        transformer = LockstepTransformer(model.transformer, bank, piece_tokens=64)
+        transformer = LockstepTransformer(
+            model.transformer, AtHand(bank), tokens=TokenHandling(piece_tokens=64)
+        )
         noisy = torch.cat([latents, conditions.plate_20FHW])
         with HeldMemory() as memory:
             transformer.velocities(noisy, torch.tensor(500.0), branches, groups)
