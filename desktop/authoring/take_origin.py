@@ -4,7 +4,8 @@ import logging
 from dataclasses import dataclass
 
 from engine.protocol.codec import decode_request, decode_result
-from engine.protocol.diffusion_settings import DiffusionRecord, DiffusionSettings
+from engine.protocol.diffusion_record import DiffusionRecord
+from engine.protocol.diffusion_settings import DiffusionSettings
 from engine.protocol.errors import UserError
 from projects_db.records import TakeRecord
 

@@ -2,7 +2,8 @@
 
 from desktop.authoring.frame_rates import frame_rate_text
 from desktop.authoring.take_origin import take_origin
-from engine.protocol.diffusion_settings import DiffusionRecord, DiffusionSettings
+from engine.protocol.diffusion_record import DiffusionRecord
+from engine.protocol.diffusion_settings import DiffusionSettings
 from projects_db.records import TakeRecord
 
 NOISE = "random weights: noise"

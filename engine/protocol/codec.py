@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast, get_args
 
 import msgspec
 
-from engine.protocol.diffusion_settings import DiffusionRecord
+from engine.protocol.diffusion_record import DiffusionRecord
 from engine.protocol.errors import ErrorCode, ErrorReport, UserError
 from engine.protocol.jobs import RenderResult
 from engine.protocol.messages import (

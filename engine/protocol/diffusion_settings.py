@@ -1,7 +1,6 @@
-"""What a person chooses for a render by the diffusion transformer, and what a take remembers of it."""
+"""What a person chooses for a render by the diffusion transformer."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
@@ -63,30 +62,3 @@ class DiffusionSettings:
     overlap_frames: int = 13
     precision: Precision = Precision.AUTO
     model_frame_rate: Fraction | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiffusionRecord:
-    """What a take remembers of how the transformer made it.
-
-    `weights` maps a part of the bundle to its SHA-256; `branches` names what was computed in a step with its
-    weight; `forwards_per_step` is the most in any step, `forwards` the sum over all steps and segments;
-    `versions` maps a library to its version. `random_weights`: a test bundle made this; it is noise.
-    """
-
-    settings: DiffusionSettings
-    weights: Mapping[str, str]
-    branches: tuple[str, ...]
-    forwards_per_step: int
-    forwards: int
-    device: str
-    precision: Precision
-    model_width: int
-    model_height: int
-    model_frame_rate: Fraction
-    model_frame_count: int
-    segments: int
-    prompt: str = ""
-    negative_prompt: str = ""
-    random_weights: bool = False
-    versions: Mapping[str, str] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 
-from engine.protocol.diffusion_settings import DiffusionRecord
+from engine.protocol.diffusion_record import DiffusionRecord
 from engine.protocol.errors import ErrorReport
 
 

@@ -102,6 +102,7 @@ class MemoryPlan:
     a time.
     `token_precision`: the number format of the tokens between layers. `tile_latents`: the side of the VAE's
     tiles in latents, None for whole pictures. `segment_frames`: video frames of one pass of the transformer.
+    `releases_blocks`: whether the blocks leave the device while the VAE works, and come back after it.
     `seconds_per_step` and `seconds` are None where this machine's speed is not known.
     """
 
@@ -127,6 +128,7 @@ class MemoryPlan:
     seconds_per_step: float | None
     seconds: float | None
     bottleneck: Bottleneck
+    releases_blocks: bool = False
 
     @property
     def streams(self) -> bool:

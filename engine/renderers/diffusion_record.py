@@ -11,7 +11,7 @@ import transformers
 from engine.media.opencv import cv2
 from engine.memory.device import device_name
 from engine.planning.guidance import Branch, weighted_branches
-from engine.protocol.diffusion_settings import DiffusionRecord
+from engine.protocol.diffusion_record import DiffusionRecord
 from engine.renderers.diffusion_models import BundleModels
 from engine.renderers.diffusion_shot import DiffusionShot
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.protocol.codec import decode_diffusion_record, encode_diffusion_record
-from engine.protocol.diffusion_settings import DiffusionRecord
+from engine.protocol.diffusion_record import DiffusionRecord
 from engine.protocol.errors import UserError
 
 NOTES_NAME = "notes.json"

@@ -12,7 +12,8 @@ from engine.bundles.installed_bundle import Capability, InstalledBundle
 from engine.bundles.registry import register
 from engine.client import engine_directories
 from engine.protocol.codec import decode_request, encode_result
-from engine.protocol.diffusion_settings import DiffusionRecord, LongShotMode, Precision
+from engine.protocol.diffusion_record import DiffusionRecord
+from engine.protocol.diffusion_settings import LongShotMode, Precision
 from engine.protocol.jobs import RenderResult
 from projects_db.project_store import ProjectStore
 

@@ -16,7 +16,8 @@ from engine.bundles.installed_bundle import Capability, InstalledBundle
 from engine.bundles.registry import register
 from engine.client import engine_directories
 from engine.protocol.codec import decode_request, encode_result
-from engine.protocol.diffusion_settings import DiffusionRecord, Precision
+from engine.protocol.diffusion_record import DiffusionRecord
+from engine.protocol.diffusion_settings import Precision
 from engine.protocol.jobs import RenderResult
 from engine.protocol.render_request import RendererName
 from tests.desktop.hands import wait_until

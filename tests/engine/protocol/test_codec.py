@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from engine.protocol import codec
 from engine.protocol.clips import DrivingInput, LoopMode, VoiceInput
 from engine.protocol.curves import Channel, Curve, CurveKey, Handle, Interpolation
+from engine.protocol.diffusion_record import DiffusionRecord
 from engine.protocol.diffusion_settings import (
-    DiffusionRecord,
     DiffusionSettings,
     GuidanceSettings,
     LongShotMode,
