@@ -1,0 +1,69 @@
+"""How far a job has stepped down for want of memory, kept in its work directory between processes."""
+
+import json
+import logging
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from engine.media.atomic import atomic_path
+from engine.media.write_errors import writing
+from engine.protocol.memory_plan import Concession
+
+_log = logging.getLogger(__name__)
+_NAME = "memory.json"
+HOST_SHARE_STEP = 0.75
+"""Each time the system ended the process, the next plan uses this much of the host memory that seems free."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rungs:
+    """`concession`: what the next plan gives up at least; `told`: a sentence for the take for each step down.
+
+    `host_share`: how much of the free host memory a plan may count on. `by_plan`: whether any step was taken
+    because a plan was wrong, and not because another program took the memory.
+    """
+
+    concession: Concession = Concession.NONE
+    told: tuple[str, ...] = ()
+    host_share: float = 1.0
+    by_plan: bool = False
+
+
+class MemoryLadder:
+    """The rungs of one job. What cannot be read is begun anew: it costs one more attempt."""
+
+    def __init__(self, work: Path) -> None:
+        self._path = work / _NAME
+        self.rungs = self._kept()
+
+    def step_down(self, concession: Concession, told: str, *, by_plan: bool) -> None:
+        """Note what the next attempt gives up. Raises UserError where it cannot be written."""
+        rungs = self.rungs
+        self._keep(
+            replace(rungs, concession=concession, told=(*rungs.told, told), by_plan=rungs.by_plan or by_plan)
+        )
+
+    def leave_host_memory(self, told: str) -> None:
+        """Note that the system ended the process for want of memory. Raises UserError as writing does."""
+        rungs = self.rungs
+        self._keep(replace(rungs, host_share=rungs.host_share * HOST_SHARE_STEP, told=(*rungs.told, told)))
+
+    def _keep(self, rungs: Rungs) -> None:
+        self.rungs = rungs
+        with atomic_path(self._path) as temporary, writing(self._path):
+            temporary.write_text(json.dumps(asdict(rungs)), encoding="utf-8")
+
+    def _kept(self) -> Rungs:
+        try:
+            kept = json.loads(self._path.read_text(encoding="utf-8"))
+            return Rungs(
+                concession=Concession(kept["concession"]),
+                told=tuple(str(sentence) for sentence in kept["told"]),
+                host_share=float(kept["host_share"]),
+                by_plan=bool(kept["by_plan"]),
+            )
+        except FileNotFoundError:
+            return Rungs()
+        except (OSError, ValueError, KeyError, TypeError):
+            _log.info("%s cannot be read and is begun anew", self._path)
+            return Rungs()
