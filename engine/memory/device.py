@@ -72,3 +72,10 @@ def wait_for(device: torch.device) -> None:
     """Wait until everything given to the device is done: before a clock is read."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+def limit_this_process(device: torch.device, limit_bytes: int | None) -> None:
+    """Let tensors of this process take no more of a card than a limit; with None all there is."""
+    if device.type == "cuda" and limit_bytes is not None:
+        _, total_bytes = torch.cuda.mem_get_info(device)
+        torch.cuda.set_per_process_memory_fraction(min(limit_bytes / total_bytes, 1.0), device)

@@ -1,0 +1,39 @@
+"""What a graphics card that fails under our hands is told as."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from engine.protocol.errors import ErrorCode, UserError
+from engine.weights.memory_shortage import is_memory_shortage
+
+
+@contextmanager
+def card_failures(device: torch.device) -> Iterator[None]:
+    """Turn a card's errors into a UserError: OUT_OF_MEMORY where it is full, else RENDERER_UNAVAILABLE.
+
+    Errors of the processor are none of a card's: only that memory is short is told.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError, AssertionError) as error:
+        if is_memory_shortage(error):
+            raise _full(device) from error
+        if device.type == "cpu":
+            raise
+        raise UserError(
+            "The graphics card does not answer.",
+            next_step="Restart the computer or its graphics driver; masque doctor says what is there.",
+            code=ErrorCode.RENDERER_UNAVAILABLE,
+            details={"error": str(error).strip().splitlines()[0] if str(error).strip() else ""},
+        ) from error
+
+
+def _full(device: torch.device) -> UserError:
+    where = "This computer" if device.type == "cpu" else "The graphics card"
+    return UserError(
+        f"{where} has no memory free.",
+        next_step="Close other programs that use it and try again.",
+        code=ErrorCode.OUT_OF_MEMORY,
+    )

@@ -1,0 +1,84 @@
+"""How fast host memory reaches the device, pinned and not, and how much of it may be pinned."""
+
+import platform
+import sys
+import time
+
+import torch
+
+from engine.memory.device import wait_for
+from engine.memory.host_memory import host_memory
+from engine.weights.memory_shortage import is_memory_shortage
+
+_COPIED_BYTES = 256 * 2**20
+_LEAST_COPIED_BYTES = 2**20
+_REPEATS = 4
+_TRIED_BYTES = 2**30
+_HOST_RESERVE_BYTES = 4 * 10**9
+_LEAST_RESERVE_SHARE = 4
+
+
+def transfer_rate(device: torch.device, *, pinned: bool, most_bytes: int = _COPIED_BYTES) -> float | None:
+    """Return how many bytes a second go from host memory to the device: the best of four copies.
+
+    On the processor they are copied from one place to another. On a device or a host with little memory less
+    than 256 MiB is copied. None where not even 1 MiB can be had.
+    """
+    size = most_bytes
+    while size >= _LEAST_COPIED_BYTES:
+        try:
+            return _copy_rate(device, size, pinned=pinned)
+        except (RuntimeError, MemoryError) as error:
+            if not is_memory_shortage(error):
+                raise
+        size //= 2
+    return None
+
+
+def pinnable_bytes(device: torch.device, *, tried_bytes: int = _TRIED_BYTES) -> int:
+    """Return how much host memory may be pinned for transfers; 0 without a card or where pinning fails.
+
+    Pinned memory is nobody else's: on Linux 4 GB, or a quarter of a smaller host, stay free of it; Windows
+    lets half of its memory be pinned.
+    """
+    if device.type == "cpu" or not _can_pin(min(tried_bytes, host_memory().free_bytes // 4)):
+        return 0
+    total = host_memory().total_bytes
+    if _is_driven_by_windows():
+        return total // 2
+    return total - min(_HOST_RESERVE_BYTES, total // _LEAST_RESERVE_SHARE)
+
+
+def release_pinned_memory(device: torch.device) -> None:
+    """Give back the pinned memory that torch keeps for later, and that no tensor uses."""
+    if device.type != "cpu":
+        torch.accelerator.empty_host_cache()
+
+
+def _copy_rate(device: torch.device, size: int, *, pinned: bool) -> float:
+    source = torch.empty(size, dtype=torch.uint8, pin_memory=pinned)
+    source.fill_(1)  # the system gives memory when it is first written
+    target = torch.zeros(size, dtype=torch.uint8, device=device)
+    seconds = min(_copy_seconds(source, target) for _ in range(_REPEATS))
+    return size / seconds
+
+
+def _copy_seconds(source: torch.Tensor, target: torch.Tensor) -> float:
+    wait_for(target.device)
+    start = time.perf_counter()
+    target.copy_(source, non_blocking=True)
+    wait_for(target.device)
+    return time.perf_counter() - start
+
+
+def _can_pin(size: int) -> bool:
+    try:
+        torch.empty(max(size, 1), dtype=torch.uint8, pin_memory=True)
+    except (RuntimeError, MemoryError):
+        return False
+    return True
+
+
+def _is_driven_by_windows() -> bool:
+    """Whether Windows decides what is pinned: on itself and under its subsystem for Linux."""
+    return sys.platform == "win32" or "microsoft" in platform.release().lower()
