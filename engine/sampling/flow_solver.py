@@ -5,7 +5,7 @@ sigma' = s*sigma / (1 + (s-1)*sigma) with s = 5; the step after the last is 0. U
 2, as diffusers has it) on the same grid. All in float32.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Protocol
 
 import torch
@@ -14,6 +14,9 @@ from diffusers import FlowMatchEulerDiscreteScheduler, UniPCMultistepScheduler
 from engine.protocol.diffusion_settings import Solver
 
 TRAIN_TIMESTEPS = 1000
+_ORDERS = "orders"
+_LAST_SAMPLE = "last_sample"
+_PREDICTION = "prediction_{}"  # of the noiseless latents, the newest has the highest number
 
 
 class FlowSolver(Protocol):
@@ -29,24 +32,93 @@ class FlowSolver(Protocol):
     def step(self, step: int, velocity: torch.Tensor, sample: torch.Tensor) -> torch.Tensor:
         """Return the sample after a step; `velocity` and `sample` have one shape."""
 
+    def state(self) -> dict[str, torch.Tensor]:
+        """Return what the solver remembers of the steps so far: its own tensors, never written to again."""
 
-@dataclass(frozen=True, slots=True)
-class _DiffusersSolver:
-    """A scheduler of diffusers that has been given the grid."""
+    def restore(self, step: int, state: Mapping[str, torch.Tensor]) -> None:
+        """Go on as the solver that had taken `step` steps when it gave `state`, to the last bit.
 
-    scheduler: FlowMatchEulerDiscreteScheduler | UniPCMultistepScheduler
+        Raises ValueError where that is no state after so many steps.
+        """
+
+
+class _EulerSolver:
+    """Euler on the grid; it remembers nothing but the number of its steps."""
+
+    def __init__(self, scheduler: FlowMatchEulerDiscreteScheduler | UniPCMultistepScheduler) -> None:
+        """Left to itself the scheduler looks its first step up by a rounded timestep, and with a strong shift
+        the first ones are alike.
+        """
+        self._scheduler = scheduler
+        self._scheduler.set_begin_index(0)
 
     @property
     def timesteps(self) -> torch.Tensor:
-        return self.scheduler.sigmas[:-1].float() * TRAIN_TIMESTEPS
+        return self._scheduler.sigmas[:-1].float() * TRAIN_TIMESTEPS
 
     def sigma(self, step: int) -> float:
-        return float(self.scheduler.sigmas[step])
+        return float(self._scheduler.sigmas[step])
 
     def step(self, step: int, velocity: torch.Tensor, sample: torch.Tensor) -> torch.Tensor:
-        timestep = self.scheduler.timesteps[step]
-        moved = self.scheduler.step(velocity.float(), timestep, sample.float(), return_dict=False)
+        timestep = self._scheduler.timesteps[step]
+        moved = self._scheduler.step(velocity.float(), timestep, sample.float(), return_dict=False)
         return moved[0]
+
+    def state(self) -> dict[str, torch.Tensor]:
+        return {}
+
+    def restore(self, step: int, state: Mapping[str, torch.Tensor]) -> None:
+        self._go_to(step, state, expected=set())
+
+    def _go_to(self, step: int, state: Mapping[str, torch.Tensor], *, expected: set[str]) -> None:
+        if not 0 <= step <= len(self._scheduler.timesteps):
+            raise ValueError(f"there is no step {step} in {len(self._scheduler.timesteps)}")
+        if set(state) != expected:
+            raise ValueError(f"a state after {step} steps holds {sorted(expected)}, not {sorted(state)}")
+        self._scheduler._step_index = step
+
+
+class _UniPCSolver(_EulerSolver):
+    """UniPC: it remembers the sample before its last step, its predictions, and the orders it has reached.
+
+    `orders` [2]: how many steps count for the next order, and the order of the last step.
+    """
+
+    _scheduler: UniPCMultistepScheduler
+
+    def state(self) -> dict[str, torch.Tensor]:
+        unipc = self._scheduler
+        if unipc.last_sample is None:
+            return {}
+        outputs = enumerate(unipc.model_outputs)
+        predictions = {_PREDICTION.format(place): output for place, output in outputs if output is not None}
+        orders = torch.tensor([unipc.lower_order_nums, unipc.this_order])
+        return {_ORDERS: orders, _LAST_SAMPLE: unipc.last_sample, **predictions}
+
+    def restore(self, step: int, state: Mapping[str, torch.Tensor]) -> None:
+        unipc, most = self._scheduler, self._scheduler.config.solver_order
+        kept = range(max(0, most - step), most)
+        names = {_LAST_SAMPLE, *(_PREDICTION.format(place) for place in kept)} if step > 0 else set()
+        _require_alike([state[name] for name in names & set(state)])
+        self._go_to(step, state, expected=names | ({_ORDERS} if step > 0 else set()))
+        unipc.model_outputs = [state.get(_PREDICTION.format(place)) for place in range(most)]
+        past = [step - most + place for place in range(most)]
+        unipc.timestep_list = [unipc.timesteps[number] if number >= 0 else None for number in past]
+        unipc.last_sample = state.get(_LAST_SAMPLE)
+        unipc.lower_order_nums, unipc.this_order = _orders(state, most) if step > 0 else (0, 0)
+
+
+def _require_alike(tensors: list[torch.Tensor]) -> None:
+    kinds = {(tuple(tensor.shape), tensor.dtype) for tensor in tensors}
+    if len(kinds) > 1 or any(dtype is not torch.float32 for _, dtype in kinds):
+        raise ValueError(f"samples and predictions are float32 of one shape, not {sorted(map(str, kinds))}")
+
+
+def _orders(state: Mapping[str, torch.Tensor], most: int) -> tuple[int, int]:
+    orders = state[_ORDERS]
+    if orders.shape != (2,) or orders.is_floating_point() or not all(1 <= int(n) <= most for n in orders):
+        raise ValueError(f"the orders are two whole numbers from 1 to {most}")
+    return int(orders[0]), int(orders[1])
 
 
 def flow_solver(solver: Solver, *, steps: int, shift: float) -> FlowSolver:
@@ -55,7 +127,7 @@ def flow_solver(solver: Solver, *, steps: int, shift: float) -> FlowSolver:
     if solver is Solver.EULER:
         euler = FlowMatchEulerDiscreteScheduler(num_train_timesteps=TRAIN_TIMESTEPS, shift=shift)
         euler.set_timesteps(sigmas=grid)
-        return _from_the_first_step(euler)
+        return _EulerSolver(euler)
     unipc = UniPCMultistepScheduler(
         num_train_timesteps=TRAIN_TIMESTEPS,
         prediction_type="flow_prediction",
@@ -63,12 +135,4 @@ def flow_solver(solver: Solver, *, steps: int, shift: float) -> FlowSolver:
         flow_shift=shift,
     )
     unipc.set_timesteps(sigmas=grid)
-    return _from_the_first_step(unipc)
-
-
-def _from_the_first_step(scheduler: FlowMatchEulerDiscreteScheduler | UniPCMultistepScheduler) -> FlowSolver:
-    """Return the solver. Left to itself the scheduler looks its first step up by a rounded timestep, and with
-    a strong shift the first ones are alike.
-    """
-    scheduler.set_begin_index(0)
-    return _DiffusersSolver(scheduler)
+    return _UniPCSolver(unipc)
