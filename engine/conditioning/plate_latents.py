@@ -17,6 +17,7 @@ from torch import Tensor
 from engine.conditioning.condition_cache import array_digest, cache_key
 from engine.conditioning.finite_values import require_numbers
 from engine.conditioning.vae_chunks import empty_feature_cache, never_stop, normalised
+from engine.conditioning.vae_tiles import tiles_of
 from engine.planning.latent_grid import FRAMES_PER_LATENT, LATENT_PIXELS, latent_frame_count
 from engine.protocol.errors import BugError
 
@@ -42,16 +43,24 @@ def plate_condition(
     frame_count: int,
     device: torch.device,
     *,
+    tile_latents: int | None = None,
     check: Callable[[], None] = never_stop,
 ) -> Tensor:
     """Return [4 + C, F, h, w] float32 on the processor: the mask of known frames, then normalised latents.
 
     What is not known is encoded as middle grey (zeros). Each mask channel is one of a latent frame's four
     video frames; the first video frame fills all four. The VAE lies on `device`, which holds one chunk at a
-    time. Raises BugError for counts and sizes that are no whole latents, UserError where the result holds
-    no numbers, and what `check` raises.
+    time, in tiles of `tile_latents` latents a side where that is given: their latents are blended. Raises
+    BugError for counts and sizes that are no whole latents, UserError where the result holds no numbers,
+    and what `check` raises before a chunk of a tile.
     """
-    latents_CFhw = _encoded(vae, known_BGR_THWC, frame_count, device, check)
+    _require_whole_latents(known_BGR_THWC, frame_count)
+    rows, columns = (pixels // LATENT_PIXELS for pixels in known_BGR_THWC.shape[1:3])
+    latents_CFhw = torch.zeros(vae.config.z_dim, latent_frame_count(frame_count), rows, columns)
+    for tile in tiles_of(rows, columns, tile_latents):
+        known_tile = known_BGR_THWC[:, *tile.area(LATENT_PIXELS)]
+        encoded = _encoded(vae, known_tile, frame_count, device, check)
+        latents_CFhw[..., *tile.area()].addcmul_(encoded, tile.shares_hw)
     mask_MFhw = torch.zeros(MASK_CHANNELS, *latents_CFhw.shape[1:])
     mask_MFhw[:, : latent_frame_count(len(known_BGR_THWC))] = 1.0
     return torch.cat([mask_MFhw, latents_CFhw])
@@ -65,7 +74,6 @@ def _encoded(
     device: torch.device,
     check: Callable[[], None],
 ) -> Tensor:
-    _require_whole_latents(known_BGR_THWC, frame_count)
     remembered = empty_feature_cache(vae.encoder)
     settled = _chunks_until_settled(vae)
     latents: list[Tensor] = []

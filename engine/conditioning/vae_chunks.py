@@ -23,6 +23,11 @@ def empty_feature_cache(part: nn.Module) -> FeatureCache:
     return [None] * sum(isinstance(module, WanCausalConv3d) for module in part.modules())
 
 
+def features_on(features: FeatureCache, device: torch.device) -> FeatureCache:
+    """Return a memory that lies on a device; what is there already is not copied."""
+    return [entry.to(device) if isinstance(entry, Tensor) else entry for entry in features]
+
+
 def normalised(vae: AutoencoderKLWan, latents_CFhw: Tensor) -> Tensor:
     """Return the VAE's latents as the transformer has them: mean 0, deviation 1 for each channel."""
     mean, scale = _mean_and_scale(vae, latents_CFhw)

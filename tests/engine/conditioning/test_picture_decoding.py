@@ -1,14 +1,18 @@
 """Decoding one latent frame at a time against the VAE's own decoding, on a tiny VAE."""
 
 import copy
+from collections import deque
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderKLWan
 
-from engine.conditioning.picture_decoding import decode_latents, decoded_chunks
+from engine.benchmark.memory_watch import watched
+from engine.conditioning.picture_decoding import decode_latents, decoded_chunks, frames_at_once
 from engine.conditioning.plate_latents import plate_condition
+from engine.conditioning.vae_tiles import tiles_of
 from engine.protocol.errors import UserError
 
 PROCESSOR = torch.device("cpu")
@@ -25,8 +29,12 @@ def exact_vae(vae):
     return copy.deepcopy(vae).double()
 
 
-def drawn_latents(latent_frames, seed=0):
-    return torch.randn(16, latent_frames, 2, 3, generator=torch.Generator().manual_seed(seed))
+def drawn_latents(latent_frames, rows=2, columns=3, seed=0):
+    return torch.randn(16, latent_frames, rows, columns, generator=torch.Generator().manual_seed(seed))
+
+
+def decoded_video(vae, latents, **options):
+    return torch.cat(list(decoded_chunks(vae, latents, PROCESSOR, **options)), dim=1)
 
 
 def decoded_at_once(vae, latents):
@@ -39,7 +47,7 @@ def decoded_at_once(vae, latents):
 def test_chunks_equal_decoding_at_once(exact_vae, latent_frames):
     latents = drawn_latents(latent_frames)
     expected = decoded_at_once(exact_vae, latents)
-    decoded = torch.cat(list(decoded_chunks(exact_vae, latents, PROCESSOR)), dim=1)
+    decoded = decoded_video(exact_vae, latents)
     assert expected.std() > 0.1
     assert decoded.shape == (3, 4 * latent_frames - 3, 16, 24)
     assert (decoded - expected).abs().max() <= 1e-6
@@ -47,7 +55,7 @@ def test_chunks_equal_decoding_at_once(exact_vae, latent_frames):
 
 def test_in_single_precision_chunks_differ_by_rounding_alone(vae):
     latents = drawn_latents(5)
-    decoded = torch.cat(list(decoded_chunks(vae, latents, PROCESSOR)), dim=1)
+    decoded = decoded_video(vae, latents)
     assert (decoded - decoded_at_once(vae, latents)).abs().max() <= 1e-5
 
 
@@ -59,19 +67,29 @@ def test_pictures_are_blue_first_and_rounded_to_the_nearest_level(vae):
     assert np.abs(np.stack(pictures) - exact).max() <= 0.5 + 1e-3
 
 
-def test_every_level_of_a_picture_survives_the_way_to_the_vae_and_back():
-    class Mirror(torch.nn.Module):
-        """A decoder that shows its input's first three channels."""
+class Mirror(torch.nn.Module):
+    """A decoder that shows its input's first three channels, each latent as a square of pixels."""
 
-        def forward(self, hidden, feat_cache, feat_idx, first_chunk):
-            return hidden[:, :3]
+    def __init__(self, pixels):
+        super().__init__()
+        self.pixels = pixels
 
+    def forward(self, hidden, feat_cache, feat_idx, first_chunk):
+        shown = hidden[:, :3].repeat_interleave(1 if first_chunk else 4, dim=2)
+        return shown.repeat_interleave(self.pixels, dim=-2).repeat_interleave(self.pixels, dim=-1)
+
+
+def mirror_vae(pixels):
     vae = AutoencoderKLWan(base_dim=4, num_res_blocks=1, latents_mean=[0.0] * 16, latents_std=[1.0] * 16)
-    vae.decoder, vae.post_quant_conv = Mirror(), torch.nn.Identity()
+    vae.decoder, vae.post_quant_conv = Mirror(pixels), torch.nn.Identity()
+    return vae
+
+
+def test_every_level_of_a_picture_survives_the_way_to_the_vae_and_back():
     levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
     latents = torch.zeros(16, 1, 16, 16)
     latents[:3, 0] = torch.from_numpy(levels) / 127.5 - 1.0
-    (picture,) = decode_latents(vae, latents, PROCESSOR)
+    (picture,) = decode_latents(mirror_vae(1), latents, PROCESSOR)
     assert np.array_equal(picture, np.stack([levels] * 3, axis=-1))
 
 
@@ -115,3 +133,98 @@ def test_latents_without_numbers_end_the_render_with_a_sentence(vae):
 def test_decoded_pictures_can_be_encoded_again(vae):
     pictures = np.stack(list(decode_latents(vae, drawn_latents(2), PROCESSOR)))
     assert plate_condition(vae, pictures, 5, PROCESSOR).shape == (20, 2, 2, 3)
+
+
+@pytest.mark.parametrize("tile_latents", [8, 9, 64])
+def test_a_picture_no_larger_than_a_tile_is_decoded_as_without_tiles(vae, tile_latents):
+    latents = drawn_latents(3, 8, 7)
+    whole = decoded_video(vae, latents)
+    assert torch.equal(decoded_video(vae, latents, tile_latents=tile_latents), whole)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(5, 21), (21, 5), (13, 17)])
+def test_tiles_come_back_to_their_places(rows, columns):
+    latents = drawn_latents(3, rows, columns).clamp(-1, 1)
+    video = decoded_video(mirror_vae(8), latents, tile_latents=8)
+    expected = torch.cat([latents[:3, :1], latents[:3, 1:].repeat_interleave(4, dim=1)], dim=1)
+    expected = expected.repeat_interleave(8, dim=-2).repeat_interleave(8, dim=-1)
+    assert video.shape == expected.shape
+    assert (video - expected).abs().max() <= 1e-6
+
+
+def test_each_tile_is_decoded_as_a_picture_of_its_own_and_blended_by_its_share(vae):
+    latents = drawn_latents(3, 10, 13)
+    expected = torch.zeros(3, 9, 80, 104)
+    for tile in tiles_of(10, 13, 8, points=8):
+        alone = decoded_video(vae, latents[:, :, *tile.area()])
+        expected[..., *tile.area(8)] += alone * tile.shares_hw
+    blended = decoded_video(vae, latents, tile_latents=8)
+    assert (blended - expected).abs().max() <= 1e-6
+    assert (blended - decoded_video(vae, latents)).abs().max() > 1e-3  # else nothing was tiled
+
+
+def test_tiles_that_wait_for_each_other_give_the_same_pictures(vae):
+    latents = drawn_latents(5, 8, 12)
+    at_once = decoded_video(vae, latents, tile_latents=8)
+    for blend_bytes in (1, 2 * 4 * 64 * 96 * 12):
+        assert torch.equal(decoded_video(vae, latents, tile_latents=8, blend_bytes=blend_bytes), at_once)
+
+
+def test_pictures_of_a_standard_segment_are_blended_at_once_and_of_any_size_one_by_one():
+    assert frames_at_once(90, 160) >= 21
+    assert frames_at_once(60, 104) >= 21
+    assert frames_at_once(90, 160, blend_bytes=3 * 4 * 720 * 1280 * 12) == 3
+    assert frames_at_once(90, 160, blend_bytes=0) == 1
+
+
+def test_neither_tiles_nor_whole_pictures_take_more_memory_for_a_longer_shot(vae):
+    def peak(latent_frames, tile_latents):
+        def work():
+            chunks = decoded_chunks(vae, latents, PROCESSOR, tile_latents=tile_latents, blend_bytes=1)
+            deque(chunks, maxlen=0)
+
+        latents = drawn_latents(latent_frames, 8, 12)
+        return watched(PROCESSOR, work, held_bytes=0)[1]
+
+    for tile_latents in (None, 8):
+        assert peak(6, tile_latents) <= 1.02 * peak(3, tile_latents)
+
+
+def test_tiles_take_the_memory_of_one_of_them(vae):
+    latents = drawn_latents(2, 24, 8)
+    peaks = [
+        watched(PROCESSOR, partial(decoded_video, vae, latents, tile_latents=side), held_bytes=0)[1]
+        for side in (None, 8)
+    ]
+    assert peaks[1] < 0.5 * peaks[0]
+
+
+def test_a_stop_is_heard_before_every_latent_frame_of_every_tile(vae):
+    calls = []
+    decoded_video(vae, drawn_latents(3, 8, 12), tile_latents=8, check=lambda: calls.append(None))
+    assert len(calls) == 3 * 2
+
+    def stop_at_fourth():
+        calls.append(None)
+        if len(calls) == 4:
+            raise InterruptedError
+
+    calls.clear()
+    with pytest.raises(InterruptedError):
+        decoded_video(vae, drawn_latents(3, 8, 12), tile_latents=8, check=stop_at_fourth)
+    assert len(calls) == 4
+
+
+def test_tiles_without_numbers_end_the_render_with_a_sentence(vae):
+    latents = drawn_latents(1, 8, 12)
+    latents[0, 0, 0, -1] = torch.nan
+    with pytest.raises(UserError, match="not numbers"):
+        next(decode_latents(vae, latents, PROCESSOR, tile_latents=8))
+
+
+def test_blended_pictures_are_levels_like_others(vae):
+    latents = drawn_latents(2, 8, 12)
+    pictures = list(decode_latents(vae, latents, PROCESSOR, tile_latents=8))
+    exact = (decoded_video(vae, latents, tile_latents=8).permute(1, 2, 3, 0).flip(-1).numpy() + 1) * 127.5
+    assert [(picture.dtype, picture.shape) for picture in pictures] == [(np.uint8, (64, 96, 3))] * 5
+    assert np.abs(np.stack(pictures) - exact).max() <= 0.5 + 1e-3

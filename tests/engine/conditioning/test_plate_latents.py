@@ -8,6 +8,7 @@ import torch
 from diffusers import AutoencoderKLWan, FlowMatchEulerDiscreteScheduler, WanImageToVideoPipeline
 
 from engine.conditioning.plate_latents import plate_condition, plate_key
+from engine.conditioning.vae_tiles import tiles_of
 from engine.protocol.errors import BugError, UserError
 
 PROCESSOR = torch.device("cpu")
@@ -108,6 +109,42 @@ def test_a_stop_ends_the_encoding_before_the_next_chunk(vae):
     with pytest.raises(InterruptedError):
         plate_condition(vae, drawn_frames(1), 81, PROCESSOR, check=stop_at_third)
     assert len(calls) == 3
+
+
+@pytest.mark.parametrize("known", [1, 5])
+def test_the_latents_of_a_shorter_segment_are_the_first_of_a_longer_one(vae, known):
+    frames = drawn_frames(known)
+    longest = plate_condition(vae, frames, 161, PROCESSOR)  # past the last grey chunk that is encoded
+    for frame_count in (5, 9, 81, 137, 141):
+        shorter = plate_condition(vae, frames, frame_count, PROCESSOR)
+        assert torch.equal(longest[:, : shorter.shape[1]], shorter)
+
+
+@pytest.mark.parametrize("tile_latents", [8, 9, 64])
+def test_a_plate_no_larger_than_a_tile_is_encoded_as_without_tiles(vae, tile_latents):
+    plate = drawn_frames(1, 64, 56)
+    whole = plate_condition(vae, plate, 9, PROCESSOR)
+    assert torch.equal(plate_condition(vae, plate, 9, PROCESSOR, tile_latents=tile_latents), whole)
+
+
+def test_each_tile_is_encoded_as_a_plate_of_its_own_and_blended_by_its_share(vae):
+    known = drawn_frames(5, 80, 104)
+    blended = plate_condition(vae, known, 9, PROCESSOR, tile_latents=8)
+    whole = plate_condition(vae, known, 9, PROCESSOR)
+    expected = torch.zeros(16, 3, 10, 13)
+    for tile in tiles_of(10, 13, 8):
+        alone = plate_condition(vae, known[:, *tile.area(8)], 9, PROCESSOR)[4:]
+        expected[..., *tile.area()] += alone * tile.shares_hw
+    assert torch.equal(blended[:4], whole[:4])
+    assert (blended[4:] - expected).abs().max() <= 1e-6
+    assert (blended[4:] - whole[4:]).abs().max() > 1e-3  # else nothing was tiled
+
+
+def test_a_stop_is_heard_before_every_chunk_of_every_tile(vae):
+    calls = []
+    plate = drawn_frames(1, 64, 96)
+    plate_condition(vae, plate, 9, PROCESSOR, tile_latents=8, check=lambda: calls.append(None))
+    assert len(calls) == 3 * 2
 
 
 @pytest.mark.parametrize(("known", "frame_count"), [(2, 5), (1, 6), (9, 5), (0, 5)])
