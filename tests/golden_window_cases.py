@@ -5,12 +5,11 @@ import torch
 from engine.networks.adapter_attention import group_rows
 from engine.networks.token_windows import (
     ZERO_TOKEN,
-    expression_ranges,
     expression_windows,
     gather_windows,
-    voice_ranges,
     voice_windows,
 )
+from engine.planning.token_ranges import expression_ranges, voice_ranges
 from tests.golden_case import GoldenCase, Kind
 from tests.golden_model import FRAMES, LATENT_FRAMES, SPATIAL, clip, golden, two_face_regions, voice
 

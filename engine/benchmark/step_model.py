@@ -15,14 +15,10 @@ from torch import nn
 from engine.benchmark.step_options import StepOptions
 from engine.networks.adapter_projections import AdapterProjections
 from engine.networks.shot_tokens import NOBODY, CharacterTokens, TokenRegions
-from engine.networks.token_windows import (
-    TOKENS_PER_VIDEO_FRAME,
-    TokenWindows,
-    expression_windows,
-    voice_windows,
-)
+from engine.networks.token_windows import TokenWindows, expression_windows, voice_windows
 from engine.planning.adapter_names import AdapterName
 from engine.planning.guidance import TextRole
+from engine.planning.token_ranges import TOKENS_PER_VIDEO_FRAME
 from engine.sampling.conditions import ShotConditions
 from engine.sampling.denoising import LATENT_CHANNELS
 from engine.sampling.guided_velocity import DiffusionModel

@@ -58,6 +58,8 @@ class InstalledBundle:
     """A verified bundle. `random_weights`: made for trying things out; what it renders is noise.
 
     `voice_frame_rate` is the rate the voice adapter's weights expect, None where the bundle has none.
+    `sizes`: those of each part's network by the catalogue's names, and its count of `parameters`; a list of
+    models written before they were recorded has none.
     """
 
     name: str
@@ -68,6 +70,7 @@ class InstalledBundle:
     voice_frame_rate: Fraction | None = None
     random_weights: bool = False
     notes: tuple[str, ...] = field(default=())
+    sizes: Mapping[PartName, Mapping[str, int]] = field(default_factory=dict)
 
     def paths(self, part: PartName) -> tuple[Path, ...]:
         """Return the absolute paths of a part's files. Raises KeyError for a part the bundle lacks."""

@@ -19,6 +19,7 @@ def bundle_to_json(bundle: InstalledBundle) -> dict[str, Any]:
         "voice_frame_rate": None if bundle.voice_frame_rate is None else str(bundle.voice_frame_rate),
         "random_weights": bundle.random_weights,
         "notes": list(bundle.notes),
+        "sizes": {name.value: dict(bundle.sizes[name]) for name in PartName if name in bundle.sizes},
     }
 
 
@@ -35,7 +36,18 @@ def bundle_from_json(entry: Mapping[str, Any]) -> InstalledBundle:
         voice_frame_rate=None if rate is None else Fraction(_text(rate)),
         random_weights=bool(entry["random_weights"]),
         notes=tuple(_text(each) for each in entry["notes"]),
+        sizes=_sizes(entry.get("sizes", {})),
     )
+
+
+def _sizes(entry: Mapping[str, Any]) -> dict[PartName, dict[str, int]]:
+    """Return the sizes of parts; a part that is not known any more is passed over."""
+    known = {name.value for name in PartName}
+    return {
+        PartName(part): {_text(name): int(size) for name, size in sizes.items()}
+        for part, sizes in entry.items()
+        if part in known
+    }
 
 
 def _part_to_json(part: BundlePart) -> dict[str, Any]:

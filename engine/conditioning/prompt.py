@@ -4,18 +4,14 @@ Shapes: N a prompt's tokens, L = 512 tokens, D the text encoder's width (Wan2.1:
 Source: Wan2.1's text conditioning, as in FantasyPortrait's `WanPrompter` and diffusers' Wan pipelines.
 """
 
-import html
-import re
-
-import ftfy
 import torch
 from torch import Tensor
 
 from engine.conditioning.condition_cache import cache_key
 from engine.conditioning.finite_values import require_numbers
 from engine.networks.encoders import TextEncoder
+from engine.planning.prompt_text import PROMPT_TOKENS, clean_prompt
 
-PROMPT_TOKENS = 512
 PROMPT_VERSION = 1
 
 
@@ -24,12 +20,6 @@ def prompt_key(text: str, *, weights: str, precision: str) -> str:
     return cache_key(
         "prompt", version=PROMPT_VERSION, text=clean_prompt(text), weights=weights, precision=precision
     )
-
-
-def clean_prompt(text: str) -> str:
-    """Return a prompt with broken characters and HTML entities mended and white space made single spaces."""
-    mended = html.unescape(html.unescape(ftfy.fix_text(text)))
-    return re.sub(r"\s+", " ", mended).strip()
 
 
 def prompt_token_count(encoder: TextEncoder, text: str) -> int:

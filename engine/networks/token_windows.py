@@ -9,11 +9,14 @@ from dataclasses import dataclass
 
 import torch
 
-from engine.planning.latent_grid import FRAMES_PER_LATENT, latent_frame_count
+from engine.planning.token_ranges import (
+    TOKENS_PER_VIDEO_FRAME,
+    VOICE_MARGIN_TOKENS,
+    expression_ranges,
+    voice_ranges,
+)
 from engine.protocol.errors import BugError
 
-TOKENS_PER_VIDEO_FRAME = 24
-VOICE_MARGIN_TOKENS = 4
 ZERO_TOKEN = -1
 
 
@@ -30,30 +33,6 @@ class TokenWindows:
     def frames(self, start: int, end: int) -> "TokenWindows":
         """Return the windows of latent frames `start` to `end` (exclusive)."""
         return TokenWindows(indices_FL=self.indices_FL[start:end], lengths_F=self.lengths_F[start:end])
-
-
-def expression_ranges(frame_count: int) -> list[tuple[int, int]]:
-    """Return the range of each latent frame: the tokens of its video frames and the one before them.
-
-    Source: FantasyPortrait, `split_audio_adapter_sequence`.
-    """
-    step = FRAMES_PER_LATENT * TOKENS_PER_VIDEO_FRAME
-    last = TOKENS_PER_VIDEO_FRAME - 1
-    return [(last + step * (i - 1), last + step * i) for i in range(latent_frame_count(frame_count))]
-
-
-def voice_ranges(frame_count: int, token_count: int) -> list[tuple[int, int]]:
-    """Return the range around the middle of each latent frame's time, as long as four video frames.
-
-    The first is as long as the others and ends where the second begins. Source: FantasyTalking,
-    `split_audio_sequence`.
-    """
-    latent_frames = latent_frame_count(frame_count)
-    half = FRAMES_PER_LATENT * token_count // (2 * frame_count)
-    middles = [_voice_middle(i, frame_count, token_count) for i in range(1, max(latent_frames, 2))]
-    first_end = middles[0] - half
-    ranges = [(first_end - 2 * half, first_end), *((middle - half, middle + half) for middle in middles)]
-    return ranges[:latent_frames]
 
 
 def expression_windows(frame_count: int) -> TokenWindows:
@@ -86,15 +65,6 @@ def gather_windows(tokens_KD: torch.Tensor, windows: TokenWindows) -> torch.Tens
     indices_FL = windows.indices_FL.to(tokens_KD.device)
     tokens_FLD = tokens_KD[indices_FL.clamp(min=0)]
     return tokens_FLD.masked_fill((indices_FL == ZERO_TOKEN).unsqueeze(-1), 0)
-
-
-def _voice_middle(latent_frame: int, frame_count: int, token_count: int) -> int:
-    """Return the token before the middle of latent frame i's frames 4i-3 to 4i."""
-    tokens_per_frame = token_count / frame_count
-    start = tokens_per_frame * (FRAMES_PER_LATENT * (latent_frame - 1) + 1)
-    end = tokens_per_frame * (FRAMES_PER_LATENT * latent_frame + 1)
-    # A middle that falls on a token must round the way it did in training: floating point, in this order.
-    return int((start + end) / 2) - 1
 
 
 def _indices(ranges: list[tuple[int, int]], token_count: int) -> torch.Tensor:

@@ -13,13 +13,14 @@ from engine.bundles.installed_bundle import PartName
 from engine.conditioning.condition_cache import ConditionCache
 from engine.conditioning.picture_fit import PictureFit, fit_picture
 from engine.conditioning.plate_image import image_key, image_tokens
-from engine.conditioning.prompt import PROMPT_TOKENS, encode_prompt, prompt_key, prompt_token_count
+from engine.conditioning.prompt import encode_prompt, prompt_key, prompt_token_count
 from engine.conditioning.region_tokens import token_regions, whole_picture_regions
 from engine.media.still import StillPicture, read_still
 from engine.networks.shot_tokens import TokenRegions
 from engine.planning.guidance import GuidanceScales, TextRole, guidance_scales
 from engine.planning.latent_grid import LATENT_PIXELS
 from engine.planning.model_time import ModelTime, choose_model_rate, model_time
+from engine.planning.prompt_text import PROMPT_TOKENS
 from engine.protocol.diffusion_settings import DiffusionSettings
 from engine.protocol.render_request import RenderRequest
 from engine.renderers.diffusion_characters import CastPreparation, CastTokens, Watch

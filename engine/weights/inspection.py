@@ -1,6 +1,7 @@
 """Checking a folder of weights as a whole: which parts are there, each strictly, and whether they fit."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from engine.bundles.availability import capabilities_of
@@ -41,7 +42,8 @@ def inspect_folder(
     check_fit(sizes)
     if not mark.random_weights:
         check_published_sizes(known, sizes)
-    return _bundle(known, mark, name, place, _parts(found, files.hashed(count)))
+    bundle = _bundle(known, mark, name, place, _parts(found, files.hashed(count)))
+    return replace(bundle, sizes=sizes)
 
 
 def _parts(found: tuple[FoundPart, ...], hashed: Mapping[str, PartFile]) -> Mapping[PartName, BundlePart]:

@@ -23,7 +23,15 @@ from engine.weights.encoder_loaders import (
     load_vae,
 )
 from engine.weights.inspection_progress import ProgressCount
-from engine.weights.network_sizes import adapter_sizes, transformer_sizes
+from engine.weights.network_sizes import (
+    adapter_sizes,
+    image_encoder_sizes,
+    parameter_count,
+    speech_encoder_sizes,
+    text_encoder_sizes,
+    transformer_sizes,
+    vae_sizes,
+)
 from engine.weights.part_fit import PartSizes
 from engine.weights.tensor_file import TensorFile, open_tensors
 from engine.weights.transformer_loader import load_transformer, open_transformer
@@ -52,43 +60,44 @@ def check_parts(parts: Mapping[PartName, Paths], count: ProgressCount) -> Mappin
 def _check_transformer(paths: Paths) -> tuple[PartSizes]:
     file, _ = open_transformer(paths)
     model = load_transformer(paths, dtype=_stored_dtype(file))
-    return (transformer_sizes(model.config),)
+    return (_counted(transformer_sizes(model.config), model),)
 
 
 def _check_text(encoder: Paths, tokenizer: Paths) -> tuple[PartSizes, PartSizes]:
     """Check both at once: a tokenizer must not know more tokens than the encoder."""
     text = load_text_encoder(encoder[0].parent, tokenizer[0].parent, _SMALL)
-    return {"text_width": text.model.config.d_model}, {}
+    return _counted(text_encoder_sizes(text.model.config), text.model), {}
 
 
 def _check_image_encoder(paths: Paths) -> tuple[PartSizes]:
-    config = load_image_encoder(paths[0].parent, _SMALL).model.config
-    tokens = (config.image_size // config.patch_size) ** 2 + 1
-    return ({"image_width": config.hidden_size, "image_tokens": tokens},)
+    model = load_image_encoder(paths[0].parent, _SMALL).model
+    return (_counted(image_encoder_sizes(model.config), model),)
 
 
 def _check_vae(paths: Paths) -> tuple[PartSizes]:
-    return ({"latent_channels": load_vae(paths[0].parent, _SMALL).config.z_dim},)
+    model = load_vae(paths[0].parent, _SMALL)
+    return (_counted(vae_sizes(model.config), model),)
 
 
 def _check_expression_adapter(paths: Paths) -> tuple[PartSizes]:
     adapter = load_expression_adapter(paths[0], _stored_dtype(open_tensors(paths)))
-    return (adapter_sizes(adapter.projections),)
+    return (_counted(adapter_sizes(adapter.projections), adapter.tokens, adapter.projections),)
 
 
 def _check_voice_adapter(paths: Paths) -> tuple[PartSizes]:
     adapter = load_voice_adapter(paths[0], _stored_dtype(open_tensors(paths)))
     speech_width = adapter.tokens.proj.in_features
-    return ({**adapter_sizes(adapter.projections), "speech_width": speech_width},)
+    sizes = {**adapter_sizes(adapter.projections), "speech_width": speech_width}
+    return (_counted(sizes, adapter.tokens, adapter.projections),)
 
 
 def _check_expression_encoder(paths: Paths) -> tuple[PartSizes]:
-    load_expression_encoder(paths[0])
-    return ({},)
+    return (_counted({}, load_expression_encoder(paths[0])),)
 
 
 def _check_speech_encoder(paths: Paths) -> tuple[PartSizes]:
-    return ({"speech_width": load_speech_encoder(paths[0].parent, _SMALL).model.config.hidden_size},)
+    model = load_speech_encoder(paths[0].parent, _SMALL).model
+    return (_counted(speech_encoder_sizes(model.config), model),)
 
 
 def _check_onnx(paths: Paths) -> tuple[PartSizes]:
@@ -113,6 +122,10 @@ _CHECKS: Mapping[tuple[PartName, ...], Callable[..., tuple[PartSizes, ...]]] = {
     (PartName.FACE_DETECTOR,): _check_onnx,
     (PartName.FACE_LANDMARKS,): _check_onnx,
 }
+
+
+def _counted(sizes: PartSizes, *modules: torch.nn.Module) -> PartSizes:
+    return {**sizes, "parameters": parameter_count(*modules)}
 
 
 def _bytes(paths: Paths) -> int:

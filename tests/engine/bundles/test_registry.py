@@ -40,6 +40,7 @@ def make_bundle(folder: Path, name="test", **changes) -> InstalledBundle:
         "licences": ("Apache-2.0 (the voice adapter)",),
         "voice_frame_rate": Fraction(23),
         "notes": ("ümläut",),
+        "sizes": {PartName.VAE: {"vae_channels": 96, "parameters": 126_892_531}},
         **changes,
     }
     return InstalledBundle(name=name, folder=folder, parts=parts, **values)
@@ -64,6 +65,13 @@ def test_a_registered_bundle_comes_back_as_it_was(data, bundle):
     register(data, bundle)
     assert installed_bundle(data, "test") == bundle
     assert size_bytes(bundle) == len("vae") + len("voice_adapter")
+
+
+def test_a_list_from_before_sizes_were_recorded_is_read_and_unknown_parts_are_passed_over(bundle):
+    entry = bundle_to_json(bundle)
+    assert bundle_from_json({**entry, "sizes": {**entry["sizes"], "crystal": {"side": 3}}}) == bundle
+    del entry["sizes"]
+    assert bundle_from_json(entry).sizes == {}
 
 
 def test_bundles_are_listed_by_name_and_one_of_the_same_name_is_replaced(data, bundle, tmp_path):

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast, UMT5Config, UMT5EncoderModel
 
-from engine.conditioning.prompt import clean_prompt, encode_prompt, prompt_key, prompt_token_count
+from engine.conditioning.prompt import encode_prompt, prompt_key, prompt_token_count
 from engine.networks.encoders import TextEncoder
+from engine.planning.prompt_text import clean_prompt
 from engine.protocol.errors import UserError
 
 PROCESSOR = torch.device("cpu")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from engine.networks.expression_tokens import ExpressionTokens, ExpressionTokensConfig
-from engine.networks.token_windows import TOKENS_PER_VIDEO_FRAME
+from engine.planning.token_ranges import TOKENS_PER_VIDEO_FRAME
 
 
 @pytest.fixture(scope="module")

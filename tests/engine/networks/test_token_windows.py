@@ -7,10 +7,10 @@ from engine.networks.token_windows import (
     ZERO_TOKEN,
     expression_windows,
     gather_windows,
-    voice_ranges,
     voice_windows,
 )
 from engine.planning.latent_grid import latent_frame_count
+from engine.planning.token_ranges import voice_ranges
 from engine.protocol.errors import BugError
 
 frame_counts = st.integers(min_value=0, max_value=50).map(lambda k: 4 * k + 1)

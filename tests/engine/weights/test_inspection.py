@@ -19,7 +19,9 @@ from engine.bundles.record_text import bundle_from_json
 from engine.bundles.registry import changed_files
 from engine.protocol.errors import ErrorCode, UserError
 from engine.weights import __main__ as weights_module
+from engine.weights import random_bundle_transformer
 from engine.weights.__main__ import main
+from engine.weights.encoder_loaders import load_text_encoder
 from engine.weights.inspection import inspect_folder
 from engine.weights.part_fit import check_fit, check_published_sizes
 from engine.weights.random_bundle import BundleLayout, make_test_bundle
@@ -69,6 +71,17 @@ def test_a_whole_test_bundle_can_be_driven_by_clips_and_voices(made):
             assert hashlib.sha256(path.read_bytes()).hexdigest() == file.sha256
             assert path.stat().st_size == file.size_bytes
     assert changed_files(bundle) == ()
+
+
+def test_the_sizes_of_every_network_are_recorded(made):
+    sizes = inspect_folder(made).sizes
+    assert sizes[PartName.TRANSFORMER]["width"] == random_bundle_transformer.WIDTH
+    assert sizes[PartName.VAE]["vae_channels"] == 4
+    assert sizes[PartName.SPEECH_ENCODER]["speech_channels"] == 32
+    model = load_text_encoder(made / "text_encoder", made / "tokenizer", torch.float32).model
+    assert sizes[PartName.TEXT_ENCODER]["parameters"] == sum(each.numel() for each in model.parameters())
+    counted = {name for name, own in sizes.items() if own.get("parameters")}
+    assert counted == set(sizes) - {PartName.TOKENIZER}
 
 
 def test_the_other_layout_is_the_same_bundle_in_fewer_files(tmp_path):
