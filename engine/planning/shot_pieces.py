@@ -6,6 +6,7 @@ at once, from windows that overlap and move from step to step.
 """
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -43,12 +44,39 @@ def continuation_pieces(latent_frames: int, *, most: int, overlap: int) -> tuple
     """
     if latent_frames <= most:
         return (Piece(start=0, end=latent_frames, known=0),)
-    fresh = most - overlap
-    count = -(-(latent_frames - overlap) // fresh)
-    edges = [overlap + round(number * (latent_frames - overlap) / count) for number in range(count + 1)]
-    first = Piece(start=0, end=edges[1], known=0)
-    rest = [Piece(start=left - overlap, end=right, known=overlap) for left, right in pairwise(edges[1:])]
-    return (first, *rest)
+    edges = _even_edges(overlap, latent_frames, most - overlap)
+    return (Piece(start=0, end=edges[1], known=0), *_continued(edges[1:], overlap))
+
+
+def pieces_going_on(
+    done: Sequence[Piece], latent_frames: int, *, most: int, overlap: int
+) -> tuple[Piece, ...]:
+    """Return the pieces of a shot some of which are done: those as they are, the rest with at most `most`
+    latent frames, whatever they were to have before.
+
+    The overlap is shortened where it would leave a piece nothing new, or where the last piece that is done
+    has fewer frames to begin with. Raises ValueError where no piece could go on: below two latent frames.
+    """
+    if most < 2:
+        raise ValueError(f"a piece of {most} latent frames holds none that is known and one that is new")
+    if not done:
+        return continuation_pieces(latent_frames, most=most, overlap=min(overlap, most - 1))
+    last = done[-1]
+    if last.end >= latent_frames:
+        return tuple(done)
+    overlap = min(overlap, most - 1, last.end - last.start)
+    return (*done, *_continued(_even_edges(last.end, latent_frames, most - overlap), overlap))
+
+
+def _even_edges(begin: int, end: int, most: int) -> list[int]:
+    """Return the edges of the fewest stretches between two latent frames, nearly equal, at most `most`."""
+    count = -(-(end - begin) // most)
+    return [begin + round(number * (end - begin) / count) for number in range(count + 1)]
+
+
+def _continued(edges: Sequence[int], overlap: int) -> tuple[Piece, ...]:
+    """Return a piece for each stretch between edges, which begins with what lies before it."""
+    return tuple(Piece(start=left - overlap, end=right, known=overlap) for left, right in pairwise(edges))
 
 
 def context_windows(
