@@ -3,10 +3,12 @@
 import logging
 from pathlib import Path
 
-from engine.memory.device import render_device
+from engine.memory.card_failures import card_failures
+from engine.memory.device import limit_this_process, render_device
 from engine.memory.probe import FULL_EFFORT, ProbeEffort, machine_identity, measure_rates, memory_now
 from engine.planning.machine import Machine, MachineIdentity, MachineRates
 from engine.planning.machine_store import store_rates, stored_rates
+from engine.planning.memory_limit import device_memory_limit
 from engine.protocol.errors import UserError
 
 _log = logging.getLogger(__name__)
@@ -17,10 +19,13 @@ def known_machine(
 ) -> Machine:
     """Return the machine with the device that renders; its rates are measured where none are stored.
 
-    `data`: the engine's data directory; `disk_folder`: its cache; `measure`: measure in any case.
-    Raises UserError as `measure_rates` and `memory_now` do.
+    `data`: the engine's data directory; `disk_folder`: its cache; `measure`: measure in any case. From here
+    on this process keeps to the limit that the user has set. Raises UserError as `measure_rates` and
+    `memory_now` do.
     """
     device = render_device()
+    with card_failures(device):
+        limit_this_process(device, device_memory_limit())
     identity = machine_identity(device)
     rates = None if measure else stored_rates(data, identity)
     if rates is None:

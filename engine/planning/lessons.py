@@ -7,7 +7,6 @@ import json
 import logging
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -109,9 +108,12 @@ def _lessons(data: Path) -> list[Lesson]:
 
 def _keep_aside(path: Path) -> None:
     kept = path.with_name(f"{path.stem}-damaged-{time.time_ns()}{path.suffix}")
-    with suppress(OSError):  # where nothing may be written, the damaged file stays and teaches nothing
+    try:
         path.replace(kept)
-    _log.warning("%s could not be understood; what it held is kept as %s", path.name, kept.name)
+    except OSError as error:
+        _log.warning("%s is damaged and cannot be moved aside; it teaches nothing: %s", path.name, error)
+    else:
+        _log.warning("%s was damaged; what it held is kept as %s", path.name, kept.name)
 
 
 def _write(data: Path, lessons: list[Lesson]) -> None:

@@ -1,0 +1,117 @@
+"""What this machine can do and what is free on it, asked of a child process: this one never loads torch."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from engine.locations import child_environment
+from engine.planning.machine import Machine
+from engine.planning.machine_text import machine_from_json
+from engine.protocol.errors import ErrorCode, UserError
+
+RunChild = Callable[[Sequence[str]], subprocess.CompletedProcess[str]]
+
+_PATIENCE_S = 180.0  # of which loading torch and measuring take 30 on a slow machine
+_INTERRUPTED = 130
+_KILLED = -9
+_LOG_TAIL_CHARACTERS = 2000
+
+
+def run_memory_child(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run `python -m engine.memory` to its end. Raises OSError, subprocess.TimeoutExpired."""
+    return subprocess.run(
+        [sys.executable, "-m", "engine.memory", *arguments],
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        encoding="utf-8",
+        errors="replace",
+        env=child_environment(),
+        timeout=_PATIENCE_S,
+        check=False,
+    )
+
+
+def known_machine(*, measure: bool = False, run_child: RunChild = run_memory_child) -> Machine:
+    """Return this machine: its rates from the store, measured the first time, and what is free now.
+
+    Takes seconds, the first time up to half a minute. `measure`: measure again what is stored.
+    Raises UserError with the child's own sentence, or for a child that hangs, dies or is not understood.
+    """
+    try:
+        run = run_child(["machine", *(["--measure"] if measure else [])])
+    except subprocess.TimeoutExpired as error:
+        raise _unknown(
+            f"it took longer than {_PATIENCE_S:.0f} s",
+            next_step="Try again when this computer is less busy; where that does not help, restart it.",
+        ) from error
+    except OSError as error:
+        raise _unknown(
+            f"no process could be started ({error.strerror or error})",
+            next_step="Close other programs and try again.",
+        ) from error
+    if run.returncode in {_INTERRUPTED, -signal.SIGINT}:
+        raise KeyboardInterrupt
+    return _machine(run)
+
+
+def _machine(run: subprocess.CompletedProcess[str]) -> Machine:
+    """Return the machine that a child reported, or raise what stopped it."""
+    answer = _last_object(run.stdout)
+    try:
+        if run.returncode == 0:
+            return machine_from_json(answer)
+        failure = _told(answer) if "message" in answer else _died(run)
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
+        raise _unknown("the answer is not to be understood", log=run.stderr) from error
+    raise failure
+
+
+def _last_object(text: str) -> Mapping[str, Any]:
+    """Return the last JSON object that was written, an empty one without any; libraries write lines too."""
+    for line in reversed(text.splitlines()):
+        if line.startswith("{"):
+            try:
+                found = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(found, dict):
+                return found
+    return {}
+
+
+def _told(answer: Mapping[str, Any]) -> UserError:
+    return UserError(
+        str(answer["message"]),
+        next_step=str(answer["next_step"]),
+        code=ErrorCode(answer["code"]),
+        details={str(name): str(value) for name, value in answer["details"].items()},
+    )
+
+
+def _died(run: subprocess.CompletedProcess[str]) -> UserError:
+    if run.returncode == _KILLED:
+        return _unknown(
+            "the system stopped it, most likely for want of memory",
+            next_step="Close other programs and try again.",
+            code=ErrorCode.OUT_OF_MEMORY,
+        )
+    return _unknown(f"its process ended with {run.returncode}", log=run.stderr)
+
+
+def _unknown(
+    why: str,
+    *,
+    next_step: str = "Run masque doctor; where it finds nothing, install Masque again.",
+    code: ErrorCode = ErrorCode.INTERNAL,
+    log: str = "",
+) -> UserError:
+    tail = log[-_LOG_TAIL_CHARACTERS:].strip()
+    return UserError(
+        f"What this machine can do could not be found out: {why}.",
+        next_step=next_step,
+        code=code,
+        details={"log": tail} if tail else {},
+    )

@@ -1,0 +1,145 @@
+"""What ran out of memory is remembered, and holds where it must: for no less to do, with no more memory."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.planning.lessons import Demand, Lesson, concession_for, forget_lessons, learn
+from engine.protocol.errors import ErrorCode, UserError
+from engine.protocol.memory_plan import Concession
+
+CARD = "Card 12"
+DEMAND = Demand(pass_tokens=32_760, branches=2, bank_tokens=5000)
+BUDGET = 10_000_000_000
+LEARNT_AT = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
+LESSON = Lesson(
+    device=CARD,
+    demand=DEMAND,
+    budget_bytes=BUDGET,
+    concession=Concession.NO_RESIDENT_BLOCKS,
+    learnt_at=LEARNT_AT,
+)
+LADDER = tuple(Concession)
+
+
+def test_nothing_is_given_up_before_anything_was_learnt(tmp_path):
+    assert concession_for(tmp_path, CARD, DEMAND, BUDGET) is Concession.NONE
+
+
+def test_a_lesson_holds_for_the_same_render_again(tmp_path):
+    learn(tmp_path, LESSON)
+    assert concession_for(tmp_path, CARD, DEMAND, BUDGET) is Concession.NO_RESIDENT_BLOCKS
+
+
+@pytest.mark.parametrize("number", ["pass_tokens", "branches", "bank_tokens"])
+def test_a_lesson_holds_for_more_to_do_and_not_for_less(tmp_path, number):
+    learn(tmp_path, LESSON)
+    more = replace(DEMAND, **{number: getattr(DEMAND, number) + 1})
+    less = replace(DEMAND, **{number: getattr(DEMAND, number) - 1})
+    assert concession_for(tmp_path, CARD, more, BUDGET) is Concession.NO_RESIDENT_BLOCKS
+    assert concession_for(tmp_path, CARD, less, BUDGET) is Concession.NONE
+
+
+@pytest.mark.parametrize(
+    ("budget", "holds"),
+    [
+        (1, True),
+        (BUDGET, True),
+        (BUDGET * 105 // 100, True),
+        (BUDGET * 105 // 100 + 1, False),
+        (2 * BUDGET, False),
+    ],
+)
+def test_a_lesson_holds_up_to_a_twentieth_more_memory(tmp_path, budget, holds):
+    learn(tmp_path, LESSON)
+    assert (concession_for(tmp_path, CARD, DEMAND, budget) is not Concession.NONE) is holds
+
+
+def test_what_one_card_learnt_is_not_another_cards(tmp_path):
+    learn(tmp_path, LESSON)
+    assert concession_for(tmp_path, "Card 24", DEMAND, BUDGET) is Concession.NONE
+
+
+def test_of_several_lessons_the_highest_rung_holds(tmp_path):
+    learn(tmp_path, replace(LESSON, concession=Concession.EIGHT_BIT_WEIGHTS))
+    learn(tmp_path, replace(LESSON, concession=Concession.SMALLER_PIECES))
+    assert concession_for(tmp_path, CARD, DEMAND, BUDGET) is Concession.EIGHT_BIT_WEIGHTS
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_more_memory_or_less_to_do_never_gives_up_more(tmp_path_factory, data):
+    numbers = st.integers(0, 5)
+    demands = st.builds(Demand, pass_tokens=numbers, branches=numbers, bank_tokens=numbers)
+    lessons = st.builds(
+        Lesson,
+        device=st.just(CARD),
+        demand=demands,
+        budget_bytes=numbers,
+        concession=st.sampled_from(Concession),
+        learnt_at=st.just(LEARNT_AT),
+    )
+    folder = tmp_path_factory.mktemp("lessons")
+    for lesson in data.draw(st.lists(lessons, max_size=4)):
+        learn(folder, lesson)
+    demand, budget = data.draw(demands), data.draw(numbers)
+    easier = Demand(
+        pass_tokens=data.draw(st.integers(0, demand.pass_tokens)),
+        branches=data.draw(st.integers(0, demand.branches)),
+        bank_tokens=data.draw(st.integers(0, demand.bank_tokens)),
+    )
+    given_up = concession_for(folder, CARD, demand, budget)
+    with_more = concession_for(folder, CARD, easier, budget + data.draw(numbers))
+    assert LADDER.index(with_more) <= LADDER.index(given_up)
+
+
+def test_only_the_newest_lessons_are_kept(tmp_path):
+    for number in range(205):
+        demand = replace(DEMAND, pass_tokens=1000 - number)
+        learn(tmp_path, replace(LESSON, demand=demand, learnt_at=LEARNT_AT + timedelta(hours=number)))
+    assert forget_lessons(tmp_path) == 200
+
+
+def test_a_lesson_learnt_twice_is_kept_once(tmp_path):
+    learn(tmp_path, LESSON)
+    learn(tmp_path, LESSON)
+    assert forget_lessons(tmp_path) == 1
+    assert concession_for(tmp_path, CARD, DEMAND, BUDGET) is Concession.NONE
+    assert forget_lessons(tmp_path) == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("no_resident_blocks", "no_such_rung"),
+        ('"budget_bytes": 10000000000', '"budget_bytes": NaN'),
+        ('"branches": 2', '"branches": -2'),
+        ('"branches": 2', '"branches": true'),
+        ("2026-03-01", "some day"),
+        ('"device": "Card 12"', '"device": null'),
+        ('"format": 1', '"format": 7'),
+        ("[", ""),
+        ('{\n "format"', "[" * 100_000),
+    ],
+)
+def test_a_damaged_file_is_kept_aside_and_learning_begins_anew(tmp_path, caplog, before, after):
+    learn(tmp_path, LESSON)
+    path = tmp_path / "lessons.json"
+    damaged = path.read_text().replace(before, after)
+    assert damaged != path.read_text()
+    path.write_text(damaged)
+    assert concession_for(tmp_path, CARD, DEMAND, BUDGET) is Concession.NONE
+    [kept] = tmp_path.glob("lessons-damaged-*.json")
+    assert kept.read_text() == damaged
+    assert kept.name in caplog.text
+    learn(tmp_path, LESSON)
+    assert concession_for(tmp_path, CARD, DEMAND, BUDGET) is Concession.NO_RESIDENT_BLOCKS
+
+
+def test_where_nothing_can_be_written_a_lesson_is_refused_in_a_sentence(tmp_path):
+    with pytest.raises(UserError) as refusal:
+        learn(tmp_path / "gone", LESSON)
+    assert refusal.value.report.code is ErrorCode.FILE_MISSING
