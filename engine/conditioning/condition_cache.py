@@ -62,15 +62,22 @@ class ConditionCache:
         self.warnings: list[str] = []
         self._told: set[str] = set()
 
-    def tensors(self, key: str, make: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    def tensors(
+        self,
+        key: str,
+        make: Callable[[], Mapping[str, Tensor]],
+        *,
+        suits: Callable[[Mapping[str, Tensor]], bool] = lambda kept: True,
+    ) -> dict[str, Tensor]:
         """Return what is kept under a key (see `cache_key`), on the processor; else make it and keep it.
 
-        Raises what `make` raises, and nothing of its own.
+        What is kept and does not suit is replaced by what is made. Raises what `make` raises, and nothing of
+        its own.
         """
         kind = key.rpartition("-")[0]
         path = self._folder / f"{key}{_SUFFIX}"
         kept = _load(path)
-        if kept is not None:
+        if kept is not None and suits(kept):
             self.hits[kind] += 1
             with suppress(OSError):
                 os.utime(path)

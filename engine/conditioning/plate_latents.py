@@ -6,7 +6,7 @@ Source: Wan2.1's image-to-video condition, as in FantasyPortrait's `encode_image
 `WanImageToVideoPipeline.prepare_latents`; several known frames as in FantasyPortrait's long videos.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from diffusers import AutoencoderKLWan
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.conditioning.condition_cache import array_digest, cache_key
+from engine.conditioning.condition_cache import ConditionCache, array_digest, cache_key
 from engine.conditioning.finite_values import require_numbers
 from engine.conditioning.vae_chunks import empty_feature_cache, never_stop, normalised
 from engine.conditioning.vae_tiles import tiles_of
@@ -23,6 +23,9 @@ from engine.protocol.errors import BugError
 
 MASK_CHANNELS = 4
 PLATE_VERSION = 1
+KEPT_VERSION = 2
+
+_WHOLE = 0
 
 
 def plate_key(known_BGR_THWC: NDArray[np.uint8], frame_count: int, *, weights: str, precision: str) -> str:
@@ -35,6 +38,38 @@ def plate_key(known_BGR_THWC: NDArray[np.uint8], frame_count: int, *, weights: s
         weights=weights,
         precision=precision,
     )
+
+
+def kept_plate_condition(
+    cache: ConditionCache,
+    known_BGR_THWC: NDArray[np.uint8],
+    frame_count: int,
+    *,
+    weights: str,
+    tile_latents: int | None,
+    encode: Callable[[], Tensor],
+) -> Tensor:
+    """Return what `encode` returns (see `plate_condition`), the condition of a single plate kept for others.
+
+    The encoder looks back only, so a segment reads what a longer one of the same plate has kept; a longer
+    one is encoded and kept instead. What was encoded whole also serves a plan with tiles. Several known
+    frames come once: they are not kept. `weights` identifies the VAE and its number format.
+    """
+    if len(known_BGR_THWC) > 1:
+        return encode()
+    height, width = known_BGR_THWC.shape[1:3]
+    tiles = tiles_of(height // LATENT_PIXELS, width // LATENT_PIXELS, tile_latents)
+    side = _WHOLE if tile_latents is None or len(tiles) == 1 else tile_latents
+    latent_frames = latent_frame_count(frame_count)
+
+    def suits(kept: Mapping[str, Tensor]) -> bool:
+        return kept["plate"].shape[1] >= latent_frames and int(kept["tile_latents"]) in (_WHOLE, side)
+
+    def make() -> dict[str, Tensor]:
+        return {"plate": encode(), "tile_latents": torch.tensor(side)}
+
+    key = cache_key("plate", version=KEPT_VERSION, known=array_digest(known_BGR_THWC), weights=weights)
+    return cache.tensors(key, make, suits=suits)["plate"][:, :latent_frames]
 
 
 def plate_condition(

@@ -48,6 +48,19 @@ def test_hits_and_misses_are_counted_by_kind(tmp_path):
     assert cache.misses == {"prompt": 1, "image": 1}
 
 
+def test_what_does_not_suit_is_made_anew_and_kept_instead(tmp_path):
+    cache = ConditionCache(tmp_path)
+    cache.tensors(KEY, lambda: drawn(count=3))
+
+    def is_long(kept):
+        return len(kept["text"]) >= 5
+
+    assert len(cache.tensors(KEY, lambda: drawn(count=5), suits=is_long)["text"]) == 5
+    assert len(cache.tensors(KEY, never, suits=is_long)["text"]) == 5
+    assert len(cache.tensors(KEY, never)["text"]) == 5
+    assert (cache.hits["prompt"], cache.misses["prompt"]) == (2, 2)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16, torch.int64, torch.bool])
 def test_every_type_and_shape_comes_back(tmp_path, dtype):
     tensors = {

@@ -1,13 +1,15 @@
 """The plate's condition against diffusers' own pipeline, on a tiny VAE."""
 
 import copy
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderKLWan, FlowMatchEulerDiscreteScheduler, WanImageToVideoPipeline
 
-from engine.conditioning.plate_latents import plate_condition, plate_key
+from engine.conditioning.condition_cache import ConditionCache
+from engine.conditioning.plate_latents import kept_plate_condition, plate_condition, plate_key
 from engine.conditioning.vae_tiles import tiles_of
 from engine.protocol.errors import BugError, UserError
 
@@ -185,3 +187,75 @@ def test_the_key_of_a_condition_tells_pictures_and_lengths_apart():
         plate_key(known, 81, weights="w", precision="bfloat16"),
     }
     assert len(others | {key}) == 6
+
+
+def never():
+    raise AssertionError("encoded again")
+
+
+@pytest.fixture
+def kept_plate(vae, tmp_path):
+    """A plate's condition by way of a cache; `may_encode` False where it has to be there already."""
+
+    def condition(frame_count, *, plate=None, weights="w", tile_latents=None, may_encode=True):
+        known = drawn_frames(1, 64, 96) if plate is None else plate
+        encode = partial(plate_condition, vae, known, frame_count, PROCESSOR, tile_latents=tile_latents)
+        return kept_plate_condition(
+            ConditionCache(tmp_path),
+            known,
+            frame_count,
+            weights=weights,
+            tile_latents=tile_latents,
+            encode=encode if may_encode else never,
+        )
+
+    return condition
+
+
+def test_a_shorter_segment_reads_what_a_longer_one_has_kept(vae, kept_plate):
+    kept_plate(13)
+    for frame_count in (13, 9, 5, 1):
+        expected = plate_condition(vae, drawn_frames(1, 64, 96), frame_count, PROCESSOR)
+        assert torch.equal(kept_plate(frame_count, may_encode=False), expected)
+
+
+def test_a_longer_segment_is_encoded_and_kept_instead_of_the_shorter(vae, kept_plate, tmp_path):
+    kept_plate(5)
+    expected = plate_condition(vae, drawn_frames(1, 64, 96), 9, PROCESSOR)
+    assert torch.equal(kept_plate(9), expected)
+    assert torch.equal(kept_plate(9, may_encode=False), expected)
+    assert torch.equal(kept_plate(5, may_encode=False), expected[:, :2])
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_other_plates_and_other_weights_are_encoded_anew(kept_plate):
+    kept_plate(5)
+    with pytest.raises(AssertionError, match="encoded again"):
+        kept_plate(5, weights="v", may_encode=False)
+    with pytest.raises(AssertionError, match="encoded again"):
+        kept_plate(5, plate=drawn_frames(1, 64, 96, seed=1), may_encode=False)
+
+
+def test_a_plate_encoded_whole_serves_tiles_but_not_the_other_way_round(kept_plate):
+    tiled = kept_plate(5, tile_latents=8)
+    assert torch.equal(kept_plate(5, tile_latents=8, may_encode=False), tiled)
+    for tile_latents in (None, 12, 9):
+        with pytest.raises(AssertionError, match="encoded again"):
+            kept_plate(5, tile_latents=tile_latents, may_encode=False)
+    whole = kept_plate(5, tile_latents=12)  # as large as the plate
+    assert not torch.equal(whole, tiled)
+    for tile_latents in (None, 8, 12):
+        assert torch.equal(kept_plate(5, tile_latents=tile_latents, may_encode=False), whole)
+
+
+def test_what_was_kept_for_one_length_alone_is_left_where_it_is(kept_plate, tmp_path):
+    plate = drawn_frames(1, 64, 96)
+    old = plate_key(plate, 5, weights="w", precision="float32")
+    ConditionCache(tmp_path).tensors(old, lambda: {"plate": torch.zeros(20, 2, 8, 12)})
+    assert kept_plate(5).std() > 0
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_several_known_frames_are_not_kept(kept_plate, tmp_path):
+    kept_plate(9, plate=drawn_frames(5, 64, 96))
+    assert list(tmp_path.iterdir()) == []
