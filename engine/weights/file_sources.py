@@ -1,7 +1,6 @@
 """One file of weights: safetensors, memory mapped, or a torch checkpoint, told apart by what is in it."""
 
-import stat
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -9,13 +8,18 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from engine.protocol.errors import UserError
+from engine.weights.file_state import FileState
 from engine.weights.memory_shortage import let_memory_shortage_through
-from engine.weights.torch_checkpoint import looks_like_checkpoint, read_checkpoint
-from engine.weights.weight_errors import GET_AGAIN, missing_file, unfitting_file, unreadable_file
+from engine.weights.safetensors_reading import read_pieces
+from engine.weights.torch_checkpoint import is_mapped, looks_like_checkpoint, read_checkpoint
+from engine.weights.weight_errors import GET_AGAIN, refused_by_system, unfitting_file, unreadable_file
 
 Shape = tuple[int, ...]
+Pieces = Iterator[tuple[str, Iterator[torch.Tensor]]]
+"""Tensors by name, each as its numbers in a row in pieces; a piece holds until the next one is asked for."""
 
 _BEGINNING_BYTES = 512
+_PIECE_NUMBERS = 1 << 20
 _HEADER_BEGINS = slice(8, 9)
 _TORCH_DTYPES = {
     "F64": torch.float64,
@@ -42,6 +46,7 @@ class Source(Protocol):
     def shape(self, key: str) -> Shape: ...
     def dtype(self, key: str) -> torch.dtype: ...
     def tensor(self, key: str) -> torch.Tensor: ...
+    def read(self, keys: Collection[str]) -> Pieces: ...
 
 
 class SafetensorsSource:
@@ -49,6 +54,7 @@ class SafetensorsSource:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._state = FileState.of(path)
         try:
             file: Any = safe_open(path, framework="pt", device="cpu")
             self._file = file
@@ -77,13 +83,21 @@ class SafetensorsSource:
             raise unreadable_file(self.path, f"break off or are damaged at {key}") from error
         return tensor
 
+    def read(self, keys: Collection[str]) -> Pieces:
+        """Yield tensors in the order in which they lie in the file; nothing of it is mapped for that."""
+        self._state.check()
+        yield from read_pieces(self.path, {key: self.dtype(key) for key in keys})
+        self._state.check()
+
 
 class CheckpointSource:
     """One torch checkpoint; the tensors of a zip file are mapped."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._state = FileState.of(path)
         self._tensors = read_checkpoint(path)
+        self._mapped = is_mapped(path)
 
     def keys(self) -> Iterable[str]:
         return self._tensors
@@ -97,21 +111,13 @@ class CheckpointSource:
     def tensor(self, key: str) -> torch.Tensor:
         return self._tensors[key]
 
-
-def check_is_a_file(path: Path) -> None:
-    """Check that there is an ordinary file with something in it. Raises UserError."""
-    try:
-        status = path.stat()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise missing_file(path) from error
-    except OSError as error:
-        raise _not_allowed(path, error) from error
-    if stat.S_ISDIR(status.st_mode):
-        raise unreadable_file(path, "are a folder, not a file")
-    if not stat.S_ISREG(status.st_mode):
-        raise unreadable_file(path, "are no ordinary file")
-    if status.st_size == 0:
-        raise unreadable_file(path, "are an empty file")
+    def read(self, keys: Collection[str]) -> Pieces:
+        """Yield tensors in the order in which they lie in the file, which is mapped anew until the last."""
+        self._state.check()
+        tensors = read_checkpoint(self.path) if self._mapped else self._tensors
+        for key in sorted(keys, key=lambda key: tensors[key].data_ptr()):
+            yield key, iter(tensors[key].reshape(-1).split(_PIECE_NUMBERS))
+        self._state.check()
 
 
 def open_source(path: Path) -> Source:
@@ -120,17 +126,12 @@ def open_source(path: Path) -> Source:
         with path.open("rb") as file:
             beginning = file.read(_BEGINNING_BYTES)
     except OSError as error:
-        raise _not_allowed(path, error) from error
+        raise refused_by_system(path, error) from error
     if beginning[_HEADER_BEGINS] == b"{":
         return SafetensorsSource(path)
     if looks_like_checkpoint(beginning):
         return CheckpointSource(path)
     raise _no_weights(path, beginning)
-
-
-def _not_allowed(path: Path, error: OSError) -> UserError:
-    mend = "Check that the file lies where it should and that you may read it."
-    return unreadable_file(path, f"cannot be read ({error.strerror or error})", next_step=mend)
 
 
 def _no_weights(path: Path, beginning: bytes) -> UserError:

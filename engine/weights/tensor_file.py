@@ -4,12 +4,13 @@ Nothing is read before it is asked for, and nothing in a file is ever run.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import torch
 
-from engine.weights.file_sources import Shape, Source, check_is_a_file, open_source
+from engine.weights.file_sources import Pieces, Shape, Source, open_source
+from engine.weights.file_state import check_is_a_file
 from engine.weights.weight_errors import first_and_how_many, missing_file, unfitting_file
 
 _SHARD_NAME = re.compile(r"^(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})(?P<suffix>\..+)$")
@@ -20,6 +21,7 @@ class TensorFile:
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = {key: source for source in sources for key in source.keys()}  # noqa: SIM118
+        self._in_order = tuple(sources)
         self.paths = tuple(source.path for source in sources)
 
     def keys(self) -> tuple[str, ...]:
@@ -44,6 +46,17 @@ class TensorFile:
     def tensor(self, key: str) -> torch.Tensor:
         """Return a tensor; it shares the file's memory mapping where the file can be mapped."""
         return self._sources[key].tensor(key)
+
+    def read(self, keys: Collection[str]) -> Pieces:
+        """Yield tensors file by file, each read forward; nothing stays mapped or in memory for them.
+
+        Only what an old torch checkpoint (a bare pickle) holds is in memory as long as that is open. Raises
+        UserError: WRONG_STATE for a file that changed since it was opened, FILE_MISSING, FILE_UNREADABLE.
+        """
+        for source in self._in_order:
+            wanted = [key for key in source.keys() if key in keys]  # noqa: SIM118
+            if wanted:
+                yield from source.read(wanted)
 
     def path_of(self, key: str) -> Path:
         """Return the file that holds a tensor."""

@@ -91,13 +91,18 @@ def _fits_into_memory(path: Path) -> bool:
     return True
 
 
-def _load_mapped_or_read(path: Path) -> object:
+def is_mapped(path: Path) -> bool:
+    """Whether the tensors of a checkpoint are mapped when it is read, not held. Raises OSError."""
     with path.open("rb") as file:
         zipped = file.read(len(_ZIP_BEGINS)) == _ZIP_BEGINS
-        # By its path torch would take a file so named for safetensors, whatever is in it.
-        if zipped and path.suffix != ".safetensors":
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        file.seek(0)
+    # By its path torch would take a file so named for safetensors, whatever is in it.
+    return zipped and path.suffix != ".safetensors"
+
+
+def _load_mapped_or_read(path: Path) -> object:
+    if is_mapped(path):
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    with path.open("rb") as file:
         return torch.load(file, map_location="cpu", weights_only=True)
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import torch
 from diffusers import WanTransformer3DModel
-from diffusers.models.transformers.transformer_wan import WanRotaryPosEmbed
 
 from engine.weights.file_sources import Shape
-from engine.weights.module_filling import Naming, fill_module, same_name
+from engine.weights.module_filling import same_name
 from engine.weights.tensor_file import TensorFile, open_tensors
+from engine.weights.transformer_blocks import TransformerBlocks
 from engine.weights.transformer_config import TransformerConfig, agreed_config
 from engine.weights.transformer_fit import check_image_to_video
 from engine.weights.transformer_layout import diffusers_name, is_original_layout, original_name
@@ -30,15 +30,22 @@ def load_transformer(
     conversion stay mapped. Raises UserError for files that are damaged, not this transformer, or not as it
     is published.
     """
+    return open_transformer_blocks(paths, dtype=dtype, config=config, heads=heads).whole()
+
+
+def open_transformer_blocks(
+    paths: Sequence[Path], *, dtype: torch.dtype, config: Path | None = None, heads: int | None = None
+) -> TransformerBlocks:
+    """Check a transformer's files without reading its weights, to be loaded block by block.
+
+    Arguments, number formats and what is refused are those of `load_transformer`; values that are no numbers
+    show when they are read.
+    """
     file, found = open_transformer(paths)
     names = same_name if not is_original_layout(file.keys()) else original_name
-    described = config or found
-    settings = _config(file, names, described, heads)
+    settings = _config(file, names, config or found, heads)
     check_image_to_video(settings, file.paths[0])
-    model = _empty_model(settings)
-    kept = WanTransformer3DModel._keep_in_fp32_modules  # diffusers offers no other way to ask
-    fill_module(model, file, naming=Naming(name_in_file=names), dtype=dtype, keep_float32=kept)
-    return model
+    return TransformerBlocks(file, settings, names, dtype)
 
 
 def open_transformer(paths: Sequence[Path]) -> tuple[TensorFile, Path | None]:
@@ -75,12 +82,3 @@ def _shapes_of_diffusers(file: TensorFile, names: Callable[[str], str]) -> dict[
             what = f"hold {key}, which does not belong to a Wan image-to-video transformer"
             raise unfitting_file(file.path_of(key), what, key=key) from error
     return shapes
-
-
-def _empty_model(settings: TransformerConfig) -> WanTransformer3DModel:
-    """Return the network without weights; the rotary positions are computed, no file has them."""
-    with torch.device("meta"):
-        model = WanTransformer3DModel(**settings)
-    rope = model.rope
-    model.rope = WanRotaryPosEmbed(rope.attention_head_dim, rope.patch_size, rope.max_seq_len)
-    return model

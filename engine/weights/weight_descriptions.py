@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from engine.weights.file_sources import check_is_a_file
+from engine.weights.file_state import check_is_a_file
 from engine.weights.weight_errors import unreadable_description
 
 CONFIG_NAME = "config.json"

@@ -30,6 +30,12 @@ def unreadable_file(path: Path, what: str, *, next_step: str = GET_AGAIN) -> Use
     )
 
 
+def refused_by_system(path: Path, error: OSError) -> UserError:
+    """Say that the operating system does not let a file of weights be read."""
+    mend = "Check that the file lies where it should and that you may read it."
+    return unreadable_file(path, f"cannot be read ({error.strerror or error})", next_step=mend)
+
+
 def unreadable_description(path: Path, what: str) -> UserError:
     """Say why a small file that describes weights (JSON) cannot be used: `what` follows its name."""
     return UserError(
