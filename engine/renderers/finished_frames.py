@@ -1,7 +1,8 @@
 """The finished frames of a job: lossless segments in its work directory, joined into the master later.
 
-A segment appears under its name when it is whole; the name says which frames it holds. A render that was
-killed goes on after the last whole segment, one that was told to stop loses nothing.
+A segment appears under its name when it is whole and on the disk; the name says which frames it holds. A
+render that was killed, or whose machine lost its power, goes on after the last whole segment, one that was
+told to stop loses nothing.
 """
 
 import re
@@ -13,8 +14,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from engine.media.atomic import atomic_path, sync_to_disk
 from engine.media.lossless import write_segment
 from engine.media.video_reader import VideoReader
+from engine.media.write_errors import writing
 from engine.protocol.errors import UserError
 from engine.renderers.work_directory import LOCK_NAME, delete_outputs
 
@@ -55,23 +58,40 @@ class FinishedFrames:
         return tuple(segment.path for segment in self._segments)
 
     def add(self, pictures: Iterable[Picture]) -> None:
-        """Write the pictures that follow as one more segment; at least one."""
+        """Write the pictures that follow as one more segment; at least one. It is on the disk afterwards.
+
+        Raises UserError: DISK_FULL, NOT_WRITABLE, FILE_MISSING (the folder).
+        """
         start = self.count
         unfinished = self._directory / "unfinished.mkv"
         end = start + write_segment(unfinished, pictures, self._frame_rate)
         path = self._directory / f"frames-{start:07d}-{end:07d}.mkv"
-        unfinished.replace(path)
+        with writing(path):
+            unfinished.replace(path)
+            sync_to_disk(self._directory)
         self._segments.append(Segment(path=path, start=start, end=end))
 
+    def drop_after(self, count: int) -> None:
+        """Delete the segments with frames beyond the first `count`, the last one first: those are rendered
+        anew.
+        """
+        while self.count > count:
+            self._segments[-1].path.unlink(missing_ok=True)
+            self._segments.pop()
+        sync_to_disk(self._directory)
+
     def _claim(self, owner: str) -> None:
+        """Make the folder the owner's. At no moment does it hold his mark beside frames of another."""
         mark = self._directory / _OWNER_NAME
-        if mark.exists() and mark.read_text(encoding="utf-8") == owner:
+        if mark.exists() and mark.read_bytes() == owner.encode("utf-8"):
             return
         delete_outputs(self._directory)
         for path in self._directory.iterdir():
             if path.name != LOCK_NAME:
                 path.unlink()
-        mark.write_text(owner, encoding="utf-8")
+        sync_to_disk(self._directory)
+        with atomic_path(mark) as path:
+            path.write_text(owner, encoding="utf-8")
 
     def _whole_segments(self) -> list[Segment]:
         """Return the segments from frame 0 on; one that cannot be read, and all after it, are deleted."""

@@ -1,5 +1,6 @@
 """The last pictures of a finished piece, kept in the work directory: the next piece begins with them."""
 
+import hashlib
 from io import BytesIO
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 from engine.media.atomic import atomic_path
 
 Pictures = NDArray[np.uint8]
+
+_DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 class MotionFrames:
@@ -21,16 +24,24 @@ class MotionFrames:
         """Keep the pictures a piece begins with; they appear whole. Raises UserError(DISK_FULL)."""
         content = BytesIO()  # numpy's own writing into a file does not say why a disk took less
         np.save(content, pictures_KHWC, allow_pickle=False)
-        with atomic_path(self._path(piece)) as path:
-            path.write_bytes(content.getbuffer())
+        with atomic_path(self._path(piece)) as path, path.open("wb") as file:
+            file.write(hashlib.sha256(content.getbuffer()).digest())
+            file.write(content.getbuffer())
 
-    def of(self, piece: int) -> Pictures | None:
-        """Return the pictures a piece begins with; None where they are not there or not whole."""
+    def of(self, piece: int, count: int | None = None) -> Pictures | None:
+        """Return the pictures a piece begins with, the last `count` of them or all that were kept; None where
+        they are not there, not whole, or too few.
+        """
         try:
-            pictures = np.load(self._path(piece), allow_pickle=False)
-        except (OSError, ValueError, EOFError):
+            data = self._path(piece).read_bytes()
+        except OSError:
             return None
-        return pictures if pictures.dtype == np.uint8 and pictures.ndim == 4 else None
+        digest, content = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
+        if digest != hashlib.sha256(content).digest():  # numpy does not foresee what damage does to a header
+            return None
+        pictures = np.load(BytesIO(content), allow_pickle=False)
+        wanted = len(pictures) if count is None else count
+        return pictures[len(pictures) - wanted :] if wanted <= len(pictures) else None
 
     def _path(self, piece: int) -> Path:
-        return self._work / f"motion-{piece:04d}.npy"
+        return self._work / f"motion-{piece:04d}.frames"

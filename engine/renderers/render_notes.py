@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from engine.media.atomic import atomic_path
 from engine.protocol.codec import decode_diffusion_record, encode_diffusion_record
 from engine.protocol.diffusion_record import DiffusionRecord
 from engine.protocol.errors import UserError
@@ -13,7 +14,10 @@ NOTES_NAME = "notes.json"
 
 
 class RenderNotes:
-    """Notes in a work directory. Losing them in a power cut loses no frame."""
+    """Notes in a work directory, on disk after each call. Losing them loses no frame.
+
+    Raises UserError: DISK_FULL, NOT_WRITABLE, where they cannot be written.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / NOTES_NAME
@@ -47,8 +51,7 @@ class RenderNotes:
         self._write()
 
     def _write(self) -> None:
-        temporary = self._path.with_name(f"{NOTES_NAME}.part")
         record = None if self.diffusion is None else encode_diffusion_record(self.diffusion)
         kept = {"seconds": self.seconds, "warnings": self.warnings, "diffusion": record}
-        temporary.write_text(json.dumps(kept), encoding="utf-8")
-        temporary.replace(self._path)
+        with atomic_path(self._path) as path:
+            path.write_text(json.dumps(kept), encoding="utf-8")

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import shutil
 from collections.abc import Collection, Sequence
 from contextlib import suppress
@@ -19,13 +18,12 @@ _RESERVATION, _MASTER, _SUMMARY = 0, 1, 4
 
 
 def note_outputs(directory: Path, outputs: Collection[Path]) -> None:
-    """Write down which files elsewhere belong to this job, before the first of them is made."""
-    temporary = directory / f"{OUTPUTS_NAME}.part"
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump([str(path) for path in outputs], file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(directory / OUTPUTS_NAME)
+    """Write down which files elsewhere belong to this job, before the first of them is made.
+
+    On disk when this returns. Raises UserError: DISK_FULL, NOT_WRITABLE.
+    """
+    with atomic_path(directory / OUTPUTS_NAME) as path:
+        path.write_text(json.dumps([str(output) for output in outputs]), encoding="utf-8")
 
 
 def noted_outputs(directory: Path) -> tuple[Path, ...]:
