@@ -8,19 +8,21 @@ import torch
 from engine.protocol.errors import ErrorCode, UserError
 from engine.weights.memory_shortage import is_memory_shortage
 
+_ITS_NAMES = ("cuda", "cublas", "cudnn", "nvidia", "hip")
+
 
 @contextmanager
 def card_failures(device: torch.device) -> Iterator[None]:
-    """Turn a card's errors into a UserError: OUT_OF_MEMORY where it is full, else RENDERER_UNAVAILABLE.
+    """Turn a device's errors into a UserError: OUT_OF_MEMORY where it is full, else RENDERER_UNAVAILABLE.
 
-    Errors of the processor are none of a card's: only that memory is short is told.
+    An error that does not speak of the card is a fault of ours and goes on as it is.
     """
     try:
         yield
-    except (RuntimeError, MemoryError, AssertionError) as error:
+    except (RuntimeError, MemoryError, AssertionError, OSError) as error:
         if is_memory_shortage(error):
             raise _full(device) from error
-        if device.type == "cpu":
+        if not _is_the_cards(error, device):
             raise
         raise UserError(
             "The graphics card does not answer.",
@@ -28,6 +30,12 @@ def card_failures(device: torch.device) -> Iterator[None]:
             code=ErrorCode.RENDERER_UNAVAILABLE,
             details={"error": str(error).strip().splitlines()[0] if str(error).strip() else ""},
         ) from error
+
+
+def _is_the_cards(error: BaseException, device: torch.device) -> bool:
+    said = str(error).lower()
+    speaks_of_it = isinstance(error, torch.AcceleratorError) or any(name in said for name in _ITS_NAMES)
+    return device.type != "cpu" and speaks_of_it
 
 
 def _full(device: torch.device) -> UserError:

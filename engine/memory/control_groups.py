@@ -85,8 +85,9 @@ def _folders(process: Path, names: _Names) -> Iterator[Path]:
 def _path_of_group(process: Path, names: _Names) -> str | None:
     """Return a process's group as a path, from lines such as `4:memory:/user.slice` and `0::/user.slice`."""
     for line in _text(process / "cgroup").splitlines():
-        _, controllers, path = (*line.split(":", 2), "", "")[:3]
-        if names.controller in controllers.split(",") and ".." not in Path(path).parts:
+        rest = line.partition(":")[2]
+        controllers, colon, path = rest.partition(":")
+        if colon and names.controller in controllers.split(",") and ".." not in Path(path).parts:
             return path
     return None
 

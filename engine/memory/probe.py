@@ -11,7 +11,7 @@ from engine.memory.device import compute_precision, device_name, release_cached_
 from engine.memory.disk_rate import disk_rate
 from engine.memory.driver_version import driver_version
 from engine.memory.host_memory import host_memory, process_bytes
-from engine.memory.transfer_rate import pinnable_bytes, release_pinned_memory, transfer_rate
+from engine.memory.transfer_rate import pinnable_bytes, transfer_rate
 from engine.planning.machine import MachineIdentity, MachineRates, MemoryNow
 from engine.planning.memory_limit import device_memory_limit
 from engine.protocol.diffusion_settings import Precision
@@ -89,7 +89,6 @@ def measure_rates(
             return _measured(device, disk_folder, effort)
         finally:
             release_cached_memory(device)
-            release_pinned_memory(device)
 
 
 def _measured(device: torch.device, disk_folder: Path, effort: ProbeEffort) -> MachineRates:

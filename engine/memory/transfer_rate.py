@@ -1,4 +1,7 @@
-"""How fast host memory reaches the device, pinned and not, and how much of it may be pinned."""
+"""How fast host memory reaches the device, pinned and not, and how much of it may be pinned.
+
+Shapes: B bytes.
+"""
 
 import platform
 import sys
@@ -7,6 +10,7 @@ import time
 import torch
 
 from engine.memory.device import wait_for
+from engine.memory.host_buffer import HostBuffer
 from engine.memory.host_memory import host_memory
 from engine.weights.memory_shortage import is_memory_shortage
 
@@ -22,13 +26,13 @@ def transfer_rate(device: torch.device, *, pinned: bool, most_bytes: int = _COPI
     """Return how many bytes a second go from host memory to the device: the best of four copies.
 
     On the processor they are copied from one place to another. On a device or a host with little memory less
-    than 256 MiB is copied. None where not even 1 MiB can be had.
+    than 256 MiB is copied. None where not even 1 MiB can be had, or pinned.
     """
     size = most_bytes
     while size >= _LEAST_COPIED_BYTES:
         try:
             return _copy_rate(device, size, pinned=pinned)
-        except (RuntimeError, MemoryError) as error:
+        except (RuntimeError, MemoryError, OSError) as error:
             if not is_memory_shortage(error):
                 raise
         size //= 2
@@ -41,7 +45,7 @@ def pinnable_bytes(device: torch.device, *, tried_bytes: int = _TRIED_BYTES) -> 
     Pinned memory is nobody else's: on Linux 4 GB, or a quarter of a smaller host, stay free of it; Windows
     lets half of its memory be pinned.
     """
-    if device.type == "cpu" or not _can_pin(min(tried_bytes, host_memory().free_bytes // 4)):
+    if device.type == "cpu" or not _can_pin(device, min(tried_bytes, host_memory().free_bytes // 4)):
         return 0
     total = host_memory().total_bytes
     if _is_driven_by_windows():
@@ -49,34 +53,27 @@ def pinnable_bytes(device: torch.device, *, tried_bytes: int = _TRIED_BYTES) -> 
     return total - min(_HOST_RESERVE_BYTES, total // _LEAST_RESERVE_SHARE)
 
 
-def release_pinned_memory(device: torch.device) -> None:
-    """Give back the pinned memory that torch keeps for later, and that no tensor uses."""
-    if device.type != "cpu":
-        torch.accelerator.empty_host_cache()
+def _copy_rate(device: torch.device, size: int, *, pinned: bool) -> float | None:
+    source = HostBuffer(size, pin_for=device if pinned else None)
+    source.bytes_B.fill_(1)  # the system lends memory when it is first written to
+    target_B = torch.zeros(size, dtype=torch.uint8, device=device)
+    seconds = min(_copy_seconds(source.bytes_B, target_B) for _ in range(_REPEATS))
+    return size / seconds if source.pinned == pinned else None
 
 
-def _copy_rate(device: torch.device, size: int, *, pinned: bool) -> float:
-    source = torch.empty(size, dtype=torch.uint8, pin_memory=pinned)
-    source.fill_(1)  # the system gives memory when it is first written
-    target = torch.zeros(size, dtype=torch.uint8, device=device)
-    seconds = min(_copy_seconds(source, target) for _ in range(_REPEATS))
-    return size / seconds
-
-
-def _copy_seconds(source: torch.Tensor, target: torch.Tensor) -> float:
-    wait_for(target.device)
+def _copy_seconds(source_B: torch.Tensor, target_B: torch.Tensor) -> float:
+    wait_for(target_B.device)
     start = time.perf_counter()
-    target.copy_(source, non_blocking=True)
-    wait_for(target.device)
+    target_B.copy_(source_B, non_blocking=True)
+    wait_for(target_B.device)
     return time.perf_counter() - start
 
 
-def _can_pin(size: int) -> bool:
+def _can_pin(device: torch.device, size: int) -> bool:
     try:
-        torch.empty(max(size, 1), dtype=torch.uint8, pin_memory=True)
-    except (RuntimeError, MemoryError):
+        return HostBuffer(size, pin_for=device).pinned
+    except (OSError, MemoryError):
         return False
-    return True
 
 
 def _is_driven_by_windows() -> bool:

@@ -1,0 +1,97 @@
+"""A machine is measured once and known from then on, and told to others as JSON."""
+
+import json
+import time
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import torch
+
+from engine.locations import engine_locations
+from engine.memory import __main__ as command
+from engine.memory import known_machine as known_machine_file
+from engine.memory.known_machine import known_machine
+from engine.memory.probe import ProbeEffort
+from engine.planning.machine_store import stored_rates
+from engine.planning.machine_text import machine_from_json, machine_to_json
+from engine.protocol.errors import UserError
+
+SMALL = ProbeEffort(copied_bytes=2**20, pinned_bytes=2**20, disk_pieces=1, long_enough_s=0.001)
+
+
+@pytest.fixture
+def measured_times(monkeypatch):
+    """How often the machine was measured; no measuring takes long."""
+    times = []
+    measure = known_machine_file.measure_rates
+
+    def counted(device, folder, **named):
+        times.append(time.monotonic())
+        return measure(device, folder, effort=SMALL)
+
+    monkeypatch.setattr(known_machine_file, "measure_rates", counted)
+    return times
+
+
+def test_a_machine_is_measured_once(tmp_path, measured_times):
+    first = known_machine(tmp_path, tmp_path)
+    assert known_machine(tmp_path, tmp_path).rates == first.rates
+    assert len(measured_times) == 1
+    known_machine(tmp_path, tmp_path, measure=True)
+    assert len(measured_times) == 2
+
+
+def test_a_machine_that_has_changed_is_measured_anew(tmp_path, measured_times, monkeypatch):
+    first = known_machine(tmp_path, tmp_path)
+    other = replace(first.identity, software="torch 2.14.0, driver 600")
+    monkeypatch.setattr(known_machine_file, "machine_identity", lambda device: other)
+    known_machine(tmp_path, tmp_path)
+    assert len(measured_times) == 2
+    assert stored_rates(tmp_path, first.identity) == first.rates
+
+
+def test_where_nothing_can_be_stored_the_machine_is_known_all_the_same(tmp_path, measured_times, caplog):
+    (tmp_path / "machine.json").mkdir()
+    assert known_machine(tmp_path, tmp_path).rates.disk_bytes_per_s > 0
+    assert "is not stored" in caplog.text
+
+
+def test_a_machine_survives_being_told(tmp_path, measured_times):
+    machine = known_machine(tmp_path, tmp_path)
+    assert machine_from_json(json.loads(json.dumps(machine_to_json(machine)))) == machine
+
+
+def test_the_command_says_the_machine_in_one_line(measured_times, capsys):
+    assert command.main(["machine"]) == 0
+    assert command.main(["machine", "--measure"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert machine_from_json(json.loads(first)).identity == machine_from_json(json.loads(second)).identity
+    assert len(measured_times) == 2
+    assert list(engine_locations().cache.iterdir()) == []
+
+
+def test_a_limit_that_is_no_size_is_told_before_anything_is_measured(measured_times, monkeypatch, capsys):
+    monkeypatch.setenv("MASQUE_DEVICE_MEMORY", "a lot")
+    assert command.main(["machine"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert (said["code"], said["details"]) == ("bad_input", {"variable": "MASQUE_DEVICE_MEMORY"})
+    assert measured_times == []
+
+
+def test_an_interruption_ends_with_its_own_status(monkeypatch, capsys):
+    def interrupt(*given, **named):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "known_machine", interrupt)
+    assert command.main(["machine"]) == 130
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a card")
+def test_a_card_that_disappears_between_calls_is_one_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(known_machine_file, "render_device", partial(torch.device, "cuda", 0))
+    with pytest.raises(UserError, match="graphics card does not answer"):
+        known_machine(tmp_path, tmp_path)
+    assert command.main(["machine"]) == 1
+    assert json.loads(capsys.readouterr().out)["code"] == "renderer_unavailable"
