@@ -18,7 +18,7 @@ from engine.networks.expression_tokens import ExpressionTokens, ExpressionTokens
 from engine.networks.voice_tokens import VoiceTokens
 from engine.protocol.errors import UserError
 from engine.weights.file_sources import Shape
-from engine.weights.module_filling import Naming, fill_module
+from engine.weights.module_filling import Naming, NumberFormats, check_module, fill_apart
 from engine.weights.tensor_file import TensorFile, open_tensors
 from engine.weights.weight_errors import unfitting_file
 from engine.weights.weights_kind import WeightsKind, check_kind
@@ -33,16 +33,18 @@ _PROJECTION = re.compile(
     r"^(?P<before>.*)blocks\.(?P<block>\d+)\.cross_attn\."
     r"(?P<stem>(processor\.)?(ip_adapter_single_stream_)?)[kv]_proj\.weight$"
 )
+_TOKENS = "tokens"
 _LETTERS = {"keys": "k", "values": "v"}
 
 
 def load_expression_adapter(
-    path: Path, dtype: torch.dtype, *, head_width: int | None = None
+    path: Path, dtype: torch.dtype, *, tokens_in_float32: bool = False, head_width: int | None = None
 ) -> ExpressionAdapter:
-    """Return FantasyPortrait's adapter out of one file, its sizes read from the shapes.
+    """Return FantasyPortrait's adapter out of one file, its sizes read from the shapes, in memory of its own.
 
-    `head_width`: of the resamplers, where it is known not to be as published (64). Raises UserError for a
-    file that is damaged, something else, or not as it is published.
+    `tokens_in_float32`: whether what makes tokens is in float32 where the projections are not. `head_width`:
+    of the resamplers, where it is known not to be as published (64). Raises UserError for a file that is
+    damaged, something else, or not as it is published.
     """
     file = open_tensors([path])
     check_kind(file, WeightsKind.EXPRESSION_ADAPTER)
@@ -53,14 +55,15 @@ def load_expression_adapter(
         tokens = ExpressionTokens(config)
         projections = names.empty_projections(config.width)
     naming = Naming(name_in_file=_naming("", names), passed_over=lambda key: key.startswith(ENCODER_PREFIX))
-    fill_module(_together(tokens, projections), file, naming=naming, dtype=dtype)
+    _fill(tokens, projections, file, naming, _formats(dtype, tokens_in_float32))
     return ExpressionAdapter(tokens=tokens, projections=projections)
 
 
-def load_voice_adapter(path: Path, dtype: torch.dtype) -> VoiceAdapter:
-    """Return FantasyTalking's adapter out of one file, its sizes read from the shapes.
+def load_voice_adapter(path: Path, dtype: torch.dtype, *, tokens_in_float32: bool = False) -> VoiceAdapter:
+    """Return FantasyTalking's adapter out of one file, its sizes read from the shapes, in memory of its own.
 
-    Raises UserError for a file that is damaged, something else, or not as it is published.
+    `tokens_in_float32`: whether what makes tokens is in float32 where the projections are not. Raises
+    UserError for a file that is damaged, something else, or not as it is published.
     """
     file = open_tensors([path])
     check_kind(file, WeightsKind.VOICE_ADAPTER)
@@ -70,7 +73,7 @@ def load_voice_adapter(path: Path, dtype: torch.dtype) -> VoiceAdapter:
         tokens = VoiceTokens(speech_width=speech_width, width=width)
         projections = names.empty_projections(width)
     naming = Naming(name_in_file=_naming("proj_model.", names))
-    fill_module(_together(tokens, projections), file, naming=naming, dtype=dtype)
+    _fill(tokens, projections, file, naming, _formats(dtype, tokens_in_float32))
     return VoiceAdapter(tokens=tokens, projections=projections)
 
 
@@ -147,14 +150,27 @@ def _expression_config(shapes: _KnownShapes, head_width: int | None) -> Expressi
     )
 
 
-def _together(tokens: nn.Module, projections: AdapterProjections) -> nn.Module:
-    """Return both as one network, so that the file is held against both at once."""
-    return nn.ModuleDict({"tokens": tokens, "projections": projections})
+def _formats(dtype: torch.dtype, tokens_in_float32: bool) -> NumberFormats:
+    return NumberFormats(dtype=dtype, keep_float32={_TOKENS} if tokens_in_float32 else ())
+
+
+def _fill(
+    tokens: nn.Module,
+    projections: AdapterProjections,
+    file: TensorFile,
+    naming: Naming,
+    formats: NumberFormats,
+) -> None:
+    """Fill both as one network, so that the file is held against both at once."""
+    both = nn.ModuleDict({_TOKENS: tokens, "projections": projections})
+    check_module(both, file, naming)
+    names = {key: naming.name_in_file(key) for key in both.state_dict()}
+    fill_apart(both, file, names=names, formats=formats)
 
 
 def _naming(tokens_prefix: str, names: _ProjectionNames) -> Callable[[str], str]:
     def name_in_file(key: str) -> str:
         part, _, rest = key.partition(".")
-        return f"{tokens_prefix}{rest}" if part == "tokens" else names.name(rest)
+        return f"{tokens_prefix}{rest}" if part == _TOKENS else names.name(rest)
 
     return name_in_file

@@ -1,7 +1,7 @@
 """Each part of a bundle, held against what its loader wants: names, shapes, and numbers that are numbers.
 
-Transformer and adapters are loaded as they are stored, so their weights stay mapped; the encoders take their
-size in half precision for a moment.
+The transformer is loaded as it is stored, so its weights stay mapped; adapters take their size, and encoders
+theirs in half precision, for a moment.
 """
 
 import math

@@ -100,6 +100,31 @@ def test_keys_and_values_of_every_block_are_their_own(portrait):
         )
 
 
+@pytest.mark.parametrize("name", ["expression", "voice"])
+def test_tokens_may_be_exact_where_projections_are_not(name):
+    if name == "expression":
+        adapter = load_expression_adapter(
+            PORTRAIT, torch.bfloat16, tokens_in_float32=True, head_width=HEAD_WIDTH
+        )
+        exact = expression(PORTRAIT)
+    else:
+        adapter, exact = load_voice_adapter(TALKING, torch.bfloat16, tokens_in_float32=True), voice(TALKING)
+    exact.projections.to(torch.bfloat16)
+    assert same(adapter, exact)
+    assert {each.dtype for each in adapter.tokens.parameters()} == {torch.float32}
+    assert {each.dtype for each in adapter.projections.parameters()} == {torch.bfloat16}
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="the system does not tell what is mapped")
+@pytest.mark.parametrize("layout", ["published", "repackaged"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_no_file_stays_mapped_for_an_adapter(write, talking, layout, dtype):
+    path = write(talking if layout == "published" else flat(talking))
+    adapter = voice(path, dtype)
+    assert adapter.projections.keys[0].weight.dtype is dtype
+    assert str(path) not in Path("/proc/self/maps").read_text()
+
+
 def test_the_adapter_computes_and_is_not_to_be_trained():
     adapter = expression(PORTRAIT)
     tokens = adapter.tokens(torch.randn(5, 554, generator=torch.Generator().manual_seed(1)))
