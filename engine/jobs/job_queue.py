@@ -9,6 +9,7 @@ from dataclasses import replace
 from engine.jobs import policy
 from engine.jobs.job_store import JobStore
 from engine.jobs.logs import about_job
+from engine.jobs.lost_attempts import Loss, after_engine_crash, attempt_lost, with_outputs
 from engine.jobs.records import JobRecord, QueueSettings
 from engine.jobs.request_check import PRIORITY_LIMIT, check_request
 from engine.protocol.errors import ErrorCode, ErrorReport, UserError
@@ -69,7 +70,7 @@ class JobQueue:
             del self._by_request[job.request.request_id]
 
     def _after_start(self) -> None:
-        changed, settings = policy.after_engine_crash(
+        changed, settings = after_engine_crash(
             self._jobs.values(), self._settings, time.time(), self._finished_outputs
         )
         if changed:
@@ -213,19 +214,20 @@ class JobQueue:
         return self.record(job_id)
 
     def progressed(self, job_id: str, progress: JobProgress) -> None:
-        """Note how far the running job is; new finished frames reach the disk about once a second."""
+        """Note how far the running job is; what is new of it reaches the disk about once a second."""
         job = self._jobs.get(job_id)
         if job is None:
             return
         self._progress[job_id] = progress
-        if progress.frames_done > job.frames_reached and job.state is not JobState.CANCELLED:
-            self._jobs[job_id] = replace(job, frames_reached=progress.frames_done)
-            self._write_reached(self._jobs[job_id])
+        reached = policy.progressed(job, progress)
+        if reached != job:
+            self._jobs[job_id] = reached
+            self._write_reached(reached, at_once=job.memory_ran_out)
         self._on_event(JobChanged(job=self.view(job_id)))
 
-    def _write_reached(self, job: JobRecord) -> None:
+    def _write_reached(self, job: JobRecord, *, at_once: bool) -> None:
         now = time.monotonic()
-        if now - self._reached_written_at < _REACHED_EVERY_S:
+        if now - self._reached_written_at < _REACHED_EVERY_S and not at_once:
             return
         self._reached_written_at = now
         try:
@@ -241,17 +243,17 @@ class JobQueue:
         """Keep the error of a job."""
         self._end(job_id, lambda job: policy.failed(job, error, time.time()))
 
-    def lost(self, job_id: str, reason: str, *, from_outside: bool, outputs: int = 0) -> None:
-        """Note that the attempt at a job ended without an answer; `from_outside` that somebody killed it.
+    def lost(self, job_id: str, reason: str, loss: Loss, *, outputs: int = 0) -> None:
+        """Note that the attempt at a job ended without an answer; `reason` as `attempt_lost` has it.
 
-        `outputs`: how many files of its take are whole.
+        `outputs`: how many files of its take are whole. That memory ran out is told until the next attempt
+        has something to tell.
         """
-
-        def become(job: JobRecord) -> JobRecord:
-            job = policy.with_outputs(job, outputs)
-            return policy.attempt_lost(job, reason, time.time(), from_outside=from_outside)
-
-        self._end(job_id, become)
+        self._end(job_id, lambda job: attempt_lost(with_outputs(job, outputs), reason, time.time(), loss))
+        job = self._jobs.get(job_id)
+        if loss is Loss.MEMORY and job is not None and job.state is JobState.QUEUED:
+            self._progress[job_id] = replace(job.view().progress, phase=reason)
+            self._on_event(JobChanged(job=self.view(job_id)))
 
     def given_back(self, job_id: str) -> None:
         """Queue a running job again with its finished frames; not counted as an attempt."""
@@ -285,6 +287,8 @@ class JobQueue:
         jobs = list(jobs)
         self._store.save(jobs, settings)
         for job in jobs:
+            if job.state in FINISHED_STATES:
+                self._progress.pop(job.job_id, None)
             self._jobs[job.job_id] = job
             self._by_request[job.request.request_id] = job.job_id
             self._on_event(JobChanged(job=self.view(job.job_id)))

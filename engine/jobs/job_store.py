@@ -28,6 +28,7 @@ from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.jobs import AfterCrash, JobState
 
 _QUEUE_ROW = 1
+_IN_OLDER_QUEUES = {"share_reached": 0.0, "share_before": 0.0, "memory_ends": 0, "memory_ran_out": False}
 
 
 class DamagedQueueError(Exception):
@@ -165,6 +166,10 @@ def _to_row(job: JobRecord) -> dict[str, Any]:
         "kills": job.kills,
         "frames_reached": job.frames_reached,
         "frames_before": job.frames_before,
+        "share_reached": job.share_reached,
+        "share_before": job.share_before,
+        "memory_ends": job.memory_ends,
+        "memory_ran_out": job.memory_ran_out,
         "held_by_queue": job.held_by_queue,
         "created_at": job.created_at,
         "started_at": job.started_at,
@@ -177,6 +182,8 @@ def _to_row(job: JobRecord) -> dict[str, Any]:
 
 def _to_record(row: dict[str, Any]) -> JobRecord:
     del row["request_id"]
+    for name, none_yet in _IN_OLDER_QUEUES.items():
+        row[name] = none_yet if row[name] is None else row[name]
     row["request"] = decode_request(row["request"])
     row["state"] = JobState(row["state"])
     row["error"] = None if row["error"] is None else decode_error(row["error"])

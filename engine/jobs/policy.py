@@ -1,11 +1,11 @@
 """What may happen to a job, and what happens next: functions from records to records, nothing stored here."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 
-from engine.jobs.records import KILL_LIMIT, JobRecord, QueueSettings
+from engine.jobs.records import JobRecord, QueueSettings
 from engine.protocol.errors import ErrorCode, ErrorReport, UserError
-from engine.protocol.jobs import FINISHED_STATES, WAITING_STATES, AfterCrash, JobState, RenderResult
+from engine.protocol.jobs import FINISHED_STATES, WAITING_STATES, JobProgress, JobState, RenderResult
 
 WAY_ON = {
     JobState.FAILED: "Queue it again with retry.",
@@ -41,6 +41,7 @@ def started(job: JobRecord, now: float) -> JobRecord:
         finished_at=None,
         error=None,
         frames_before=job.frames_reached,
+        share_before=job.share_reached,
     )
 
 
@@ -54,7 +55,10 @@ def finished(job: JobRecord, result: RenderResult, now: float) -> JobRecord:
         result=result,
         attempts=0,
         kills=0,
+        memory_ends=0,
+        memory_ran_out=False,
         frames_reached=job.request.frame_count,
+        share_reached=1.0,
         held_by_queue=False,
     )
 
@@ -64,61 +68,16 @@ def failed(job: JobRecord, error: ErrorReport, now: float) -> JobRecord:
     return replace(job, state=JobState.FAILED, finished_at=now, error=error, held_by_queue=False)
 
 
-def attempt_lost(job: JobRecord, reason: str, now: float, *, from_outside: bool = False) -> JobRecord:
-    """Return the job after its attempt ended without an answer (a crash, a kill, a power cut).
-
-    An attempt that finished a new frame (or, after the last one, a file) sets the counts back; one that did
-    not is counted, and at the limit the job fails, so that a job which always crashes cannot run for ever. A
-    kill from outside is no fault of the job: it has a count and a limit of its own.
-    """
-    attempts, kills = job.attempts + (not from_outside), job.kills + from_outside
-    if job.frames_reached > job.frames_before:
-        attempts, kills = 0, 0
-    waiting = replace(job, state=JobState.QUEUED, attempts=attempts, kills=kills)
-    if attempts < job.attempt_limit and kills < KILL_LIMIT:
-        return waiting
-    scene = job.request.scene_name
-    times = kills if from_outside else attempts
-    report = ErrorReport(
-        code=ErrorCode.WORKER_LOST,
-        message=f"The render of “{scene}” broke off {times} times without a new frame: {reason}.",
-        next_step="Look into the log of the render process, then retry the job.",
-        details={"reason": reason},
-    )
-    return failed(waiting, report, now)
-
-
-def with_outputs(job: JobRecord, outputs: int) -> JobRecord:
-    """Return the job with `outputs` whole files of its take counted as progress beyond its last frame.
-
-    A long render finishes for long: without this, crashes in that time would look like no progress.
-    """
-    if outputs < 1:
+def progressed(job: JobRecord, progress: JobProgress) -> JobRecord:
+    """Return the job with what its attempt has reached; a first word from it shows that it has begun."""
+    if job.state is JobState.CANCELLED:
         return job
-    return replace(job, frames_reached=max(job.frames_reached, job.request.frame_count + outputs))
-
-
-def after_engine_crash(
-    jobs: Iterable[JobRecord],
-    settings: QueueSettings,
-    now: float,
-    finished_outputs: Callable[[str], int] = lambda _job_id: 0,
-) -> tuple[list[JobRecord], QueueSettings]:
-    """Return the jobs that change, and the queue's settings, when the engine starts after it died at work.
-
-    `finished_outputs` tells how many files of a job's take are whole.
-    """
-    reason = "the engine was ended while it rendered"
-    running = [job for job in jobs if job.state is JobState.RUNNING]
-    changed = [attempt_lost(with_outputs(job, finished_outputs(job.job_id)), reason, now) for job in running]
-    if not changed or settings.after_crash is AfterCrash.RUN:
-        return changed, settings
-    asks = settings.after_crash is AfterCrash.ASK
-    scene = running[0].request.scene_name
-    told = (
-        f"The queue is paused: the engine was ended while it rendered “{scene}”. Resume the queue to go on."
+    return replace(
+        job,
+        frames_reached=max(job.frames_reached, progress.frames_done),
+        share_reached=max(job.share_reached, progress.done),
+        memory_ran_out=False,
     )
-    return changed, replace(settings, paused=True, needs_answer=asks, pause_reason=told)
 
 
 def paused(job: JobRecord, *, with_queue: bool = False) -> JobRecord:
@@ -137,7 +96,14 @@ def resumed(job: JobRecord) -> JobRecord:
 def cancelled(job: JobRecord, now: float) -> JobRecord:
     """Return the job ended by the user. Raises UserError(WRONG_STATE) for a finished one."""
     _require(job, WAITING_STATES | {JobState.RUNNING}, "cancelled")
-    return replace(job, state=JobState.CANCELLED, finished_at=now, held_by_queue=False, frames_reached=0)
+    return replace(
+        job,
+        state=JobState.CANCELLED,
+        finished_at=now,
+        held_by_queue=False,
+        frames_reached=0,
+        share_reached=0.0,
+    )
 
 
 def retried(job: JobRecord, position: int) -> JobRecord:
@@ -151,6 +117,9 @@ def retried(job: JobRecord, position: int) -> JobRecord:
         state=JobState.QUEUED,
         position=position,
         attempts=0,
+        kills=0,
+        memory_ends=0,
+        memory_ran_out=False,
         error=None,
         started_at=None,
         finished_at=None,

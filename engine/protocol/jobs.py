@@ -95,7 +95,7 @@ class JobProgress:
 class JobView:
     """A job in the queue. Times are Unix seconds.
 
-    `attempts` counts attempts in a row that ended without a new finished frame. Waiting jobs run by falling
+    `attempts` counts attempts in a row that broke off without getting further. Waiting jobs run by falling
     `priority`, then by rising `position`.
     """
 

@@ -6,7 +6,7 @@ frames travel as binary frames (see `codec.encode_preview`). Server and worker s
 
 from dataclasses import dataclass
 
-from engine.protocol.errors import ErrorReport
+from engine.protocol.errors import ErrorCode, ErrorReport
 from engine.protocol.jobs import AfterCrash, EngineStatus, JobProgress, JobView, QueueStatus, RenderResult
 from engine.protocol.render_request import RenderRequest
 
@@ -203,10 +203,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderJob:
-    """Render this request; frames that are finished in the job's work directory are kept."""
+    """Render this request; frames that are finished in the job's work directory are kept.
+
+    `memory_ran_out`: the system ended the worker of the attempt before for want of memory.
+    """
 
     job_id: str
     request: RenderRequest
+    memory_ran_out: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,10 +267,43 @@ class WorkerStopped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerFailed:
-    """The job failed; the worker itself is well."""
+    """The job failed. The worker itself is well, unless memory ran out."""
 
     job_id: str
     error: ErrorReport
 
 
-WorkerReport = WorkerAlive | WorkerProgress | WorkerPreview | WorkerFinished | WorkerStopped | WorkerFailed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerOutOfMemory:
+    """Memory ran out and the worker ends: a fresh one is to go on with the job, by a smaller plan.
+
+    `told` is a sentence for people.
+    """
+
+    job_id: str
+    told: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerDeviceLost:
+    """The device computes no more and the worker ends; `reason` says so as the end of a sentence."""
+
+    job_id: str
+    reason: str
+
+
+WorkerEnd = WorkerFinished | WorkerStopped | WorkerFailed | WorkerOutOfMemory | WorkerDeviceLost
+WorkerReport = WorkerAlive | WorkerProgress | WorkerPreview | WorkerEnd
+
+
+def leaves_worker_usable(end: WorkerEnd) -> bool:
+    """Return whether a worker may go on with another job; one that may not ends by itself.
+
+    What a process holds after memory ran out, half made and in fragments, would be missing in the next job.
+    """
+    match end:
+        case WorkerOutOfMemory() | WorkerDeviceLost():
+            return False
+        case WorkerFailed(error=error):
+            return error.code is not ErrorCode.OUT_OF_MEMORY
+    return True

@@ -14,6 +14,7 @@ from engine.protocol.errors import UserError
 _log = logging.getLogger(__name__)
 LOCK_NAME = "lock"
 OUTPUTS_NAME = "outputs.json"
+MEMORY_RAN_OUT_NAME = "memory-ran-out"
 _RESERVATION, _MASTER, _SUMMARY = 0, 1, 4
 
 
@@ -24,6 +25,15 @@ def note_outputs(directory: Path, outputs: Collection[Path]) -> None:
     """
     with atomic_path(directory / OUTPUTS_NAME) as path:
         path.write_text(json.dumps([str(output) for output in outputs]), encoding="utf-8")
+
+
+def note_memory_ran_out(directory: Path) -> None:
+    """Leave word for the renderer that the system ended the attempt before for want of memory.
+
+    On disk when this returns. Raises UserError: DISK_FULL, NOT_WRITABLE.
+    """
+    with atomic_path(directory / MEMORY_RAN_OUT_NAME) as path:
+        path.touch()
 
 
 def noted_outputs(directory: Path) -> tuple[Path, ...]:

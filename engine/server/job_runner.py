@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from engine.jobs.job_queue import JobQueue
 from engine.jobs.logs import about_job
+from engine.jobs.lost_attempts import Loss
 from engine.jobs.records import JobRecord
 from engine.locations import EngineLocations
 from engine.protocol.errors import UserError
@@ -16,12 +17,16 @@ from engine.protocol.messages import (
     PreviewPicture,
     RenderJob,
     StopRender,
+    WorkerDeviceLost,
+    WorkerEnd,
     WorkerFailed,
     WorkerFinished,
+    WorkerOutOfMemory,
     WorkerPreview,
     WorkerProgress,
     WorkerReport,
     WorkerStopped,
+    leaves_worker_usable,
 )
 from engine.renderers.work_directory import (
     delete_outputs,
@@ -170,7 +175,6 @@ class JobRunner:
                 while await self._work_to_do(limits.idle_s):
                     job = self._queue.next_to_run()
                     if job is not None and not await self._run_job(worker, self._queue.start(job.job_id)):
-                        await worker.kill()
                         return
             finally:
                 self._worker = None
@@ -190,26 +194,28 @@ class JobRunner:
         job_id = job.job_id
         try:
             attempt.worker.expect_steps()
-            await attempt.worker.send(RenderJob(job_id=job_id, request=job.request))
+            order = RenderJob(job_id=job_id, request=job.request, memory_ran_out=job.memory_ran_out)
+            await attempt.worker.send(order)
             end = await self._follow(attempt)
         except WorkerLostError as lost:
-            reason, from_outside = str(lost), lost.from_outside
+            reason, loss = str(lost), lost.loss
             _log.warning("the worker was lost: %s", reason)
             await attempt.worker.kill()
             if attempt.stop_at is None:
-                outputs = finished_outputs(self._locations.work_directory(job_id))
-                await self._settle(
-                    lambda: self._queue.lost(job_id, reason, from_outside=from_outside, outputs=outputs)
-                )
+                await self._settle(lambda: self._note_loss(job_id, reason, loss))
             else:
                 await self._settle(lambda: self._queue.given_back(job_id))
             self._clean(attempt)
             return False
         await self._settle(lambda: self._note_end(job_id, end))
         self._clean(attempt, done=isinstance(end, WorkerFinished))
-        return True
+        return leaves_worker_usable(end)
 
-    def _note_end(self, job_id: str, end: WorkerFinished | WorkerFailed | WorkerStopped) -> None:
+    def _note_loss(self, job_id: str, reason: str, loss: Loss) -> None:
+        outputs = finished_outputs(self._locations.work_directory(job_id))
+        self._queue.lost(job_id, reason, loss, outputs=outputs)
+
+    def _note_end(self, job_id: str, end: WorkerEnd) -> None:
         match end:
             case WorkerFinished(result=result):
                 self._queue.finished(job_id, result)
@@ -220,6 +226,12 @@ class JobRunner:
             case WorkerStopped():
                 self._queue.given_back(job_id)
                 _log.info("stopped")
+            case WorkerOutOfMemory(told=told):
+                _log.warning("out of memory: %s", told)
+                self._note_loss(job_id, told, Loss.MEMORY)
+            case WorkerDeviceLost(reason=reason):
+                _log.warning("the device is lost: %s", reason)
+                self._note_loss(job_id, reason, Loss.DEVICE)
 
     def _clean(self, attempt: _Attempt, *, done: bool = False) -> None:
         """Delete the frames of a job that is done or cancelled, and the outputs a failed one has begun."""
@@ -229,11 +241,11 @@ class JobRunner:
         elif attempt.job_id in self._queue.job_ids(JobState.FAILED):
             delete_outputs(work)
 
-    async def _follow(self, attempt: _Attempt) -> WorkerFinished | WorkerFailed | WorkerStopped:
+    async def _follow(self, attempt: _Attempt) -> WorkerEnd:
         loop = asyncio.get_running_loop()
         while True:
             report = await attempt.worker.next_report()
-            if isinstance(report, WorkerFinished | WorkerFailed | WorkerStopped):
+            if isinstance(report, WorkerEnd):
                 if report.job_id == attempt.job_id:
                     return report
             elif report is not None:

@@ -13,27 +13,27 @@ from typing import Self
 
 from engine.client_start import source_root
 from engine.jobs.logs import rotate
+from engine.jobs.lost_attempts import Loss
 from engine.locations import child_environment
 from engine.protocol.codec import MAX_CALL_BYTES, decode_report, encode_order
 from engine.protocol.errors import UserError
 from engine.protocol.messages import WorkerAlive, WorkerOrder, WorkerReport
 from engine.server.settings import WorkerLimits
+from engine.server.worker_environment import worker_environment
 
 _log = logging.getLogger(__name__)
+SYSTEM_COUNTS = Path("/proc/vmstat")
 _LONGEST_STEP_S = 1.0
 _SIGKILL = 9
 _BELOW_NORMAL_ON_WINDOWS = 0x00004000  # BELOW_NORMAL_PRIORITY_CLASS
 
 
 class WorkerLostError(Exception):
-    """The worker has ended, or has stopped answering; the text says which, as the end of a sentence.
+    """The worker has ended, or has stopped answering; the text says which, as the end of a sentence."""
 
-    `from_outside`: somebody killed it, and not the system for want of memory.
-    """
-
-    def __init__(self, reason: str, *, from_outside: bool = False) -> None:
+    def __init__(self, reason: str, loss: Loss = Loss.CRASH) -> None:
         super().__init__(reason)
-        self.from_outside = from_outside
+        self.loss = loss
 
 
 class WorkerStartError(Exception):
@@ -89,8 +89,9 @@ class WorkerProcess:
         return self._running().pid
 
     def expect_steps(self) -> None:
-        """Begin to watch for steps anew: an order to render has been given."""
+        """Begin to watch anew: an order to render is given."""
         self._still_s = 0.0
+        self._memory_kills = memory_kills()
 
     async def send(self, order: WorkerOrder) -> None:
         """Give an order. A worker that is gone is noticed by `next_report`.
@@ -157,7 +158,7 @@ class WorkerProcess:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=source_root(),
-                env=child_environment(),
+                env=worker_environment(child_environment()),
                 limit=MAX_CALL_BYTES,
                 creationflags=flags,
             )
@@ -213,8 +214,8 @@ class WorkerProcess:
         if code != -_SIGKILL:
             return WorkerLostError(f"it was ended by signal {-code}")
         if self._memory_kills is None or self._memory_kills != memory_kills():
-            return WorkerLostError("the system ended it, most likely for want of memory")
-        return WorkerLostError("somebody killed it", from_outside=True)
+            return WorkerLostError("the system ended it, most likely for want of memory", Loss.MEMORY_KILL)
+        return WorkerLostError("somebody killed it", Loss.KILL)
 
     def _running(self) -> Process:
         if self._process is None:
@@ -225,7 +226,7 @@ class WorkerProcess:
 def memory_kills() -> int | None:
     """Return how many processes the system has ended for want of memory; None where it does not say."""
     try:
-        lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
+        lines = SYSTEM_COUNTS.read_text(encoding="ascii").splitlines()
     except OSError:
         return None
     return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from engine.jobs.logs import about_job, log_to_stderr
 from engine.locations import engine_locations
+from engine.protocol.messages import WorkerDeviceLost, leaves_worker_usable
 from engine.protocol.render_request import RendererName
 from engine.renderers.catalogue import make_renderer
 from engine.renderers.renderer import RendererFactory
@@ -20,12 +21,17 @@ from engine.worker.sole_use import ORPHAN_PATIENCE_S
 _log = logging.getLogger(__name__)
 _BEAT_EVERY_S = 0.5
 _NICENESS = 5
+OUT_OF_MEMORY_EXIT = 71
+DEVICE_LOST_EXIT = 72
 
 
 def run_worker(
     renderers: Mapping[RendererName, RendererFactory], *, orphan_patience_s: float = ORPHAN_PATIENCE_S
 ) -> int:
-    """Render what the server on standard input orders until it is gone. Returns the exit code."""
+    """Render what the server on standard input orders until it is gone. Returns the exit code.
+
+    Ends the process itself, with one of the codes here, after a job that leaves it unusable.
+    """
     pipe = ReportPipe.take_standard_output()
     log_to_stderr()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the server's to handle
@@ -45,7 +51,12 @@ def run_worker(
     while (job := orders.next_job()) is not None:
         with about_job(job.job_id):
             report = JobReport(job.job_id, job.request.frame_count, pipe, heartbeat, orders)
-            pipe.send(rendering.outcome(job, report))
+            end = rendering.outcome(job, report)
+            pipe.send(end)
+        if not leaves_worker_usable(end):
+            _log.info("worker %d ends: it cannot be used again", os.getpid())
+            # At once: libraries that clean up on a lost device, or without memory, hang or crash.
+            os._exit(DEVICE_LOST_EXIT if isinstance(end, WorkerDeviceLost) else OUT_OF_MEMORY_EXIT)
     heartbeat.stop()
     orders.finish()
     return 0

@@ -7,6 +7,7 @@ import pytest
 from engine.jobs import job_queue
 from engine.jobs.job_queue import JobQueue
 from engine.jobs.job_store import JobStore
+from engine.jobs.lost_attempts import Loss
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.jobs import JobProgress, JobState, RenderResult
 
@@ -28,11 +29,11 @@ def opened(tmp_path):
     """Open the queue's database, again and again; each time the former one is closed."""
     stores = []
 
-    def call(**what_is_known):
+    def call(on_event=lambda _event: None, **what_is_known):
         for store in stores:
             store.close()
         stores.append(JobStore(tmp_path / "queue.sqlite3"))
-        return JobQueue(stores[-1], lambda _event: None, **what_is_known)
+        return JobQueue(stores[-1], on_event, **what_is_known)
 
     yield call
     stores[-1].close()
@@ -117,3 +118,54 @@ def test_engine_crashes_while_a_take_is_finished_do_not_fail_it_as_long_as_files
             queue.start(job.job_id)
     assert queue.view(job.job_id).state is JobState.FAILED
     assert "the engine died" in caplog.text
+
+
+def test_that_memory_ran_out_is_in_the_job_until_the_next_attempt_tells_of_itself(opened, make_request):
+    heard = []
+    queue = opened(heard.append)
+    job = queue.submit(make_request(), 0)
+    queue.start(job.job_id)
+    queue.progressed(job.job_id, JobProgress(phase="Step 2", frame_count=5, share=0.3))
+    told = "Memory ran out while denoising; the render goes on with fewer blocks on the card."
+    queue.lost(job.job_id, told, Loss.MEMORY)
+    assert heard[-1].job.progress == JobProgress(phase=told, frame_count=5, share=0.3)
+    assert heard[-1].job.state is JobState.QUEUED
+    queue.start(job.job_id)
+    assert queue.view(job.job_id).progress.phase == told
+    queue.progressed(job.job_id, JobProgress(phase="Preparing", frame_count=5))
+    assert queue.view(job.job_id).progress.phase == "Preparing"
+    queue.lost(job.job_id, told, Loss.MEMORY)
+    assert queue.cancel(job.job_id).progress.phase == ""
+
+
+def test_the_next_attempt_hears_of_a_system_without_memory_also_after_a_restart(opened, make_request, caplog):
+    queue = opened()
+    job_id = queue.submit(make_request(), 0).job_id
+    queue.start(job_id)
+    queue.lost(job_id, "the system ended it", Loss.MEMORY_KILL)
+    assert opened().start(job_id).memory_ran_out
+    queue = opened()  # as after a power cut before the attempt had begun
+    assert queue.start(job_id).memory_ran_out
+    queue.progressed(job_id, JobProgress(phase="Rendering", frames_done=1, frame_count=5))
+    assert not opened().record(job_id).memory_ran_out
+    assert caplog.text.count("the engine died") == 2  # at both restarts with a running job
+
+
+def test_memory_that_runs_out_while_a_job_is_paused_leaves_it_paused(opened, make_request):
+    queue = opened()
+    job_id = queue.submit(make_request(), 0).job_id
+    queue.start(job_id)
+    queue.pause(job_id)
+    queue.lost(job_id, "Memory ran out.", Loss.MEMORY)
+    assert (queue.view(job_id).state, queue.view(job_id).progress.phase) == (JobState.PAUSED, "")
+
+
+def test_a_cancelled_job_has_reached_nothing(opened, make_request):
+    queue = opened()
+    job_id = queue.submit(make_request(), 0).job_id
+    queue.start(job_id)
+    queue.progressed(job_id, JobProgress(frames_done=2, frame_count=5, share=0.6))
+    queue.cancel(job_id)
+    queue.progressed(job_id, JobProgress(frames_done=3, frame_count=5, share=0.7))  # was under way
+    queue.given_back(job_id)
+    assert queue.view(job_id).progress.done == 0

@@ -30,6 +30,10 @@ def job(make_request):
         kills=4,
         frames_reached=40,
         frames_before=30,
+        share_reached=0.4,
+        share_before=0.3,
+        memory_ends=5,
+        memory_ran_out=True,
         held_by_queue=True,
         started_at=2.5,
         error=error,
@@ -154,6 +158,21 @@ def test_an_older_queue_is_opened_and_gets_what_it_lacks(path, job):
     store.save([cleared], settings)
     store.close()
     assert reopened(path) == ([cleared], settings, 0)
+
+
+def test_a_queue_from_before_memory_could_run_out_is_opened(path, job):
+    store = JobStore(path)
+    store.save([job])
+    store.close()
+    new = ("share_reached", "share_before", "memory_ends", "memory_ran_out")
+    alter(path, *(f"ALTER TABLE jobs DROP COLUMN {name}" for name in new))
+    store, notice = JobStore.open_or_replace(path)
+    assert notice == ""
+    none_yet = replace(job, share_reached=0.0, share_before=0.0, memory_ends=0, memory_ran_out=False)
+    assert store.load() == ([none_yet], QueueSettings(), 0)
+    store.save([job])
+    store.close()
+    assert reopened(path)[0] == [job]
 
 
 def test_a_newer_queue_of_another_shape_is_refused_and_left_alone(path, job):

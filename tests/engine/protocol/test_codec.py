@@ -57,8 +57,10 @@ from engine.protocol.messages import (
     StopRender,
     SubmitJob,
     WorkerAlive,
+    WorkerDeviceLost,
     WorkerFailed,
     WorkerFinished,
+    WorkerOutOfMemory,
     WorkerPreview,
     WorkerProgress,
     WorkerStopped,
@@ -285,6 +287,8 @@ def test_every_order_is_one_line(order):
         WorkerFinished(job_id="j", result=RESULT),
         WorkerStopped(job_id="j"),
         WorkerFailed(job_id="j", error=ERROR),
+        WorkerOutOfMemory(job_id="j", told="Memory ran out; the render goes on with less."),
+        WorkerDeviceLost(job_id="j", reason="the card stopped computing"),
     ],
 )
 def test_every_report_is_one_line(report):

@@ -9,13 +9,15 @@ import time
 from dataclasses import fields
 from pathlib import Path
 
+import tiny_mishaps
+
 from engine.locations import engine_locations
 from engine.protocol.codec import encode_result
-from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.jobs import FileRole, RenderResult, ResultFile
 from engine.protocol.render_request import RendererName
 from engine.renderers.renderer import RenderStoppedError
 from engine.renderers.work_directory import note_outputs
+from engine.server import worker_process
 from engine.server.main import run_engine
 from engine.server.settings import ServerSettings, WorkerLimits
 from engine.worker.main import run_worker
@@ -31,11 +33,14 @@ class TinyRenderer:
         words = request.scene_name.split()
         print("a library prints to standard output")
         os.write(1, b"and so does a C library\n")
-        self._misbehave(words)
+        tiny_mishaps.begin(words, request, work)
         started = work / "started"
         started.write_text(str(int(started.read_text()) + 1 if started.exists() else 1))
         finished = len(list(work.glob("frame-*")))
         report.progress("Preparing", finished, None)
+        tiny_mishaps.take_memory(words, request, work, report)
+        tiny_mishaps.end_without_memory(words, work, report)
+        tiny_mishaps.step(words, work, report)
         for frame in range(finished, request.frame_count):
             self._draw(words, work, frame)
             report.progress("Rendering", frame + 1, 0.5)
@@ -56,21 +61,6 @@ class TinyRenderer:
             if not path.exists():
                 path.touch()
                 os._exit(9)
-
-    @staticmethod
-    def _misbehave(words):
-        if "unreadable" in words:
-            raise UserError(
-                "The still cannot be read.", next_step="Choose another.", code=ErrorCode.FILE_UNREADABLE
-            )
-        if "faulty" in words:
-            raise ZeroDivisionError("a fault")
-        if "greedy" in words:
-            raise MemoryError
-        if "crashing" in words:
-            os._exit(7)
-        if "stuck" in words:
-            time.sleep(600)
 
     @staticmethod
     def _draw(words, work, frame):
@@ -116,6 +106,8 @@ def _limits():
 
 
 def _serve():
+    if "TINY_VMSTAT" in os.environ:
+        worker_process.SYSTEM_COUNTS = Path(os.environ["TINY_VMSTAT"])
     command = os.environ.get("TINY_WORKER", f"{sys.executable} {Path(__file__).resolve()} worker").split()
     idle_exit_s = float(os.environ.get("TINY_IDLE_EXIT_S", "60"))
     settings = ServerSettings(idle_exit_s=idle_exit_s, worker_command=tuple(command), worker_limits=_limits())

@@ -16,13 +16,16 @@ from engine.protocol.messages import (
     RenderJob,
     StopRender,
     WorkerAlive,
+    WorkerDeviceLost,
     WorkerFailed,
     WorkerFinished,
+    WorkerOutOfMemory,
     WorkerPreview,
     WorkerProgress,
     WorkerStopped,
 )
-from engine.renderers.work_directory import LOCK_NAME
+from engine.renderers.work_directory import LOCK_NAME, MEMORY_RAN_OUT_NAME
+from engine.worker.main import DEVICE_LOST_EXIT, OUT_OF_MEMORY_EXIT
 
 
 class Worker:
@@ -158,6 +161,53 @@ def test_a_fault_is_told_in_a_sentence_and_logged_with_its_job(start_worker, mak
     _, _, printed = worker.end()
     assert "ZeroDivisionError" in printed
     assert "[job-7]" in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "code"),
+    [
+        ("hungry", WorkerOutOfMemory, OUT_OF_MEMORY_EXIT),
+        ("greedy", WorkerFailed, OUT_OF_MEMORY_EXIT),
+        ("deviceless", WorkerDeviceLost, DEVICE_LOST_EXIT),
+    ],
+)
+def test_a_worker_without_memory_or_device_says_so_and_ends_by_itself(
+    start_worker, make_request, words, kind, code
+):
+    worker = start_worker()
+    worker.order(
+        RenderJob(job_id="job-7", request=make_request(words)),
+        RenderJob(job_id="next", request=make_request()),
+    )
+    end = worker.reports_until(kind)[-1]
+    assert end.job_id == "job-7"
+    assert worker.process.wait(10) == code
+    assert not engine_locations().work_directory("next").exists()
+    _, _, printed = worker.end()
+    assert "[job-7]" in printed
+
+
+def test_what_a_worker_says_of_memory_and_device_is_for_people(start_worker, make_request):
+    worker = start_worker()
+    worker.order(RenderJob(job_id="job", request=make_request("hungry")))
+    told = worker.reports_until(WorkerOutOfMemory)[-1].told
+    assert told == "Memory ran out; the render goes on with less (1)."
+    another = start_worker()
+    another.order(RenderJob(job_id="another", request=make_request("deviceless")))
+    assert another.reports_until(WorkerDeviceLost)[-1].reason == "Card 7 stopped computing"
+
+
+def test_word_that_memory_ran_out_lies_in_the_work_directory_of_that_job_alone(start_worker, make_request):
+    worker = start_worker()
+    worker.order(
+        RenderJob(job_id="told", request=make_request(), memory_ran_out=True),
+        RenderJob(job_id="untold", request=make_request()),
+    )
+    worker.reports_until(WorkerFinished)
+    worker.reports_until(WorkerFinished)
+    work = engine_locations().work
+    assert (work / "told" / MEMORY_RAN_OUT_NAME).exists()
+    assert not (work / "untold" / MEMORY_RAN_OUT_NAME).exists()
 
 
 def test_a_line_that_is_no_order_ends_the_worker(start_worker):
