@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+from engine.media.atomic import sync_to_disk
 from engine.media.write_errors import writing
 from engine.protocol.codec import decode_result
 from engine.protocol.errors import UserError
@@ -56,6 +57,8 @@ def claim_take_files(request: RenderRequest, work: Path) -> TakeFiles:
         files = next(files for files in _candidates(request) if not any(path.exists() for path in files.all))
         note_outputs(work, files.all)
         files.reservation.write_text(request.request_id, encoding="utf-8")
+        sync_to_disk(files.reservation)
+        sync_to_disk(folder)  # a name that a power cut sets free could be claimed twice
     return files
 
 
