@@ -11,8 +11,9 @@ import torch
 from engine.locations import engine_locations
 from engine.memory import __main__ as command
 from engine.memory import known_machine as known_machine_file
+from engine.memory.device import render_device
 from engine.memory.known_machine import known_machine
-from engine.memory.probe import ProbeEffort
+from engine.memory.probe import ProbeEffort, measure_rates
 from engine.planning.machine_store import stored_rates
 from engine.planning.machine_text import machine_from_json, machine_to_json
 from engine.protocol.errors import UserError
@@ -20,15 +21,20 @@ from engine.protocol.errors import UserError
 SMALL = ProbeEffort(copied_bytes=2**20, pinned_bytes=2**20, disk_pieces=1, long_enough_s=0.001)
 
 
+@pytest.fixture(scope="module")
+def rates(tmp_path_factory):
+    """What this machine is found to do with little effort."""
+    return measure_rates(render_device(), tmp_path_factory.mktemp("disk"), effort=SMALL)
+
+
 @pytest.fixture
-def measured_times(monkeypatch):
-    """How often the machine was measured; no measuring takes long."""
+def measured_times(monkeypatch, rates):
+    """How often the machine was measured; it is never slow."""
     times = []
-    measure = known_machine_file.measure_rates
 
     def counted(device, folder, **named):
         times.append(time.monotonic())
-        return measure(device, folder, effort=SMALL)
+        return rates
 
     monkeypatch.setattr(known_machine_file, "measure_rates", counted)
     return times
