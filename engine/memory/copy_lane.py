@@ -24,6 +24,10 @@ class CopyLane(Protocol):
     def device(self) -> torch.device:
         """The device that is copied to."""
 
+    @property
+    def needs_pinned_memory(self) -> bool:
+        """Whether `copy` holds the calling thread where the source is ordinary memory."""
+
     def copy(self, destination: torch.Tensor, source: torch.Tensor, after: Mark | None) -> Mark:
         """Ask for a copy that begins at `after` at the earliest; return the moment when it is done.
 
@@ -64,6 +68,11 @@ class PlainLane:
     def device(self) -> torch.device:
         """The device that is copied to."""
         return self._device
+
+    @property
+    def needs_pinned_memory(self) -> bool:
+        """It copies in the calling thread from wherever it is."""
+        return False
 
     def copy(self, destination: torch.Tensor, source: torch.Tensor, after: Mark | None) -> Mark:
         """Copy."""
@@ -109,6 +118,11 @@ class CardLane:
     def device(self) -> torch.device:
         """The device that is copied to."""
         return self._device
+
+    @property
+    def needs_pinned_memory(self) -> bool:
+        """Ordinary memory is brought to the card's library piece by piece, in the calling thread."""
+        return True
 
     def copy(self, destination: torch.Tensor, source: torch.Tensor, after: Mark | None) -> Mark:
         """Put a copy on the lane's stream; from pinned memory the card fetches it by itself."""

@@ -67,7 +67,7 @@ class FlatLayout:
         if found != {place.name: (place.shape, place.dtype) for place in self.places}:
             raise BugError(f"these tensors do not fit the layout: {self._differences(tensors)}")
         for name, view in self.views(buffer_B).items():
-            view.copy_(tensors[name])
+            view.copy_(tensors[name].detach())
 
     def _differences(self, tensors: Mapping[str, torch.Tensor]) -> str:
         wanted = {place.name: f"{place.shape} {place.dtype}" for place in self.places}

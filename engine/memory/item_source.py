@@ -67,6 +67,10 @@ class HostItems:
         """How much of it a card reads by itself."""
         return sum(buffer.bytes_B.numel() for buffer in self._buffers.values() if buffer.pinned)
 
+    def item_bytes(self, number: int) -> int:
+        """Return how much memory an item takes."""
+        return self._layouts[number].size_bytes
+
     def put(self, number: int, tensors: Mapping[str, torch.Tensor]) -> None:
         """Copy an item's tensors, from whichever device, into a buffer of their own.
 

@@ -72,7 +72,9 @@ class SimulatedDevice:
 
 
 class SimulatedLane:
-    """A lane to such a device; its memory is ordinary memory."""
+    """A lane to such a device; its memory is ordinary memory, of which none can be pinned."""
+
+    needs_pinned_memory = True
 
     def __init__(self, choose):
         self.simulated = SimulatedDevice(choose)

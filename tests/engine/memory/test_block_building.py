@@ -1,6 +1,7 @@
 """The transformer's blocks through slots: not a bit differs from the blocks in their place."""
 
 import copy
+import threading
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from engine.memory.block_building import BlockBuilder, BlockPlaces
 from engine.memory.block_modules import USED_ONCE, BlockShape
 from engine.memory.copy_lane import PlainLane
 from engine.memory.eight_bit import ScaledLinear
-from engine.protocol.errors import BugError
+from engine.protocol.errors import BugError, UserError
 from engine.protocol.memory_plan import HostPlace, WeightStorage
 from engine.sampling.block_forward import (
     Arithmetic,
@@ -217,3 +218,82 @@ def test_a_block_is_whole_on_a_device_that_copies_as_late_as_it_may(model):
             lane.compute(lambda weight=weight, n=number: seen.append(torch.equal(weight, expected[n])))
     blocks.close()
     assert seen == [True] * 10
+
+
+@pytest.mark.parametrize("residents", [(), (1, 4)])
+def test_blocks_on_the_disk_are_written_once_and_streamed_exactly(model, tmp_path, residents):
+    expected = through(InPlace(copy.deepcopy(model.blocks)), 5, torch.float32)
+    for _ in range(2):
+        places = on_disk(tmp_path, residents=frozenset(residents))
+        builder = built(copy.deepcopy(model), places)
+        assert builder.host.size_bytes == 0
+        blocks = builder.finished()
+        (file,) = tmp_path.iterdir()
+        written_ns = file.stat().st_mtime_ns
+        for _ in range(2):
+            assert torch.equal(through(blocks.use, 5, torch.float32), expected)
+        blocks.release()
+        assert blocks.device_bytes == 0
+        blocks.refill()
+        assert torch.equal(through(blocks.use, 5, torch.float32), expected)
+        blocks.close()
+    assert file.stat().st_mtime_ns == written_ns
+
+
+def on_disk(folder, *, identity="weights of a test", **places):
+    return BlockPlaces(host_place=HostPlace.DISK, folder=folder, identity=identity, **places)
+
+
+def test_a_damaged_block_on_the_disk_ends_the_render_once(model, tmp_path):
+    built(copy.deepcopy(model), on_disk(tmp_path)).finished().close()
+    (file,) = tmp_path.iterdir()
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    blocks = built(copy.deepcopy(model), on_disk(tmp_path)).finished()
+    with pytest.raises(UserError, match="damaged"):
+        through(blocks.use, 5, torch.float32)
+    blocks.close()
+    assert list(tmp_path.iterdir()) == []
+    expected = through(InPlace(copy.deepcopy(model.blocks)), 5, torch.float32)
+    blocks = built(model, on_disk(tmp_path)).finished()
+    assert torch.equal(through(blocks.use, 5, torch.float32), expected)
+    blocks.close()
+
+
+def test_other_weights_and_what_was_begun_leave_the_disk(model, tmp_path):
+    built(copy.deepcopy(model), on_disk(tmp_path)).finished().close()
+    with (
+        pytest.raises(ZeroDivisionError),
+        BlockBuilder(
+            model.blocks[0], 5, places=on_disk(tmp_path, identity="others"), lane=PlainLane(PROCESSOR)
+        ) as builder,
+    ):
+        builder.add(0, model.blocks[0])
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+    with BlockBuilder(model.blocks[1], 5, places=on_disk(tmp_path), lane=PlainLane(PROCESSOR)) as builder:
+        builder.add(1, model.blocks[1])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_blocks_on_the_disk_need_a_folder(model):
+    with pytest.raises(BugError, match="folder"):
+        built(model, BlockPlaces(host_place=HostPlace.DISK))
+
+
+def test_blocks_that_a_card_cannot_read_by_itself_are_brought_by_a_thread(model):
+    expected = [block.attn1.to_q.weight.clone() for block in model.blocks]
+    lane, seen = SimulatedLane(copies_late), []
+    builder = built(model, BlockPlaces(residents=frozenset({1}), slots=1), lane)
+    assert builder.host_place is HostPlace.PAGEABLE
+    blocks = builder.finished()
+    for number in (*range(5), *range(5)):
+        with blocks.use(number) as block:
+            weight = block.attn1.to_q.weight
+            lane.compute(lambda weight=weight, n=number: seen.append(torch.equal(weight, expected[n])))
+    names = [thread.name for thread in threading.enumerate()]
+    assert any(name.startswith("read-ahead") for name in names)
+    blocks.close()
+    assert seen == [True] * 10
+    assert not any(thread.name.startswith("read-ahead") for thread in threading.enumerate())
