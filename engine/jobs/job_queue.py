@@ -27,6 +27,7 @@ from engine.protocol.render_request import RenderRequest
 
 _log = logging.getLogger(__name__)
 _REACHED_EVERY_S = 1.0
+_ENDED_FOR_MEMORY = "The render was ended for want of memory; it goes on in a fresh process."
 _CLEARED_KEPT_S = 30 * 86_400.0
 
 
@@ -250,9 +251,10 @@ class JobQueue:
         has something to tell.
         """
         self._end(job_id, lambda job: attempt_lost(with_outputs(job, outputs), reason, time.time(), loss))
+        told = reason if loss is Loss.MEMORY else _ENDED_FOR_MEMORY
         job = self._jobs.get(job_id)
-        if loss is Loss.MEMORY and job is not None and job.state is JobState.QUEUED:
-            self._progress[job_id] = replace(job.view().progress, phase=reason)
+        if loss in {Loss.MEMORY, Loss.MEMORY_KILL} and job is not None and job.state is JobState.QUEUED:
+            self._progress[job_id] = replace(job.view().progress, phase=told)
             self._on_event(JobChanged(job=self.view(job_id)))
 
     def given_back(self, job_id: str) -> None:

@@ -19,7 +19,7 @@ class Loss(StrEnum):
 
     CRASH: it crashed or was stuck. DEVICE: the device it computed on is gone. KILL: somebody killed it, which
     is no fault of the job. MEMORY: memory ran out, and the renderer has noted what to give up next.
-    MEMORY_KILL: the system ended it for want of memory before it could note anything.
+    MEMORY_KILL: it was ended for want of memory before it could note anything.
     """
 
     CRASH = "crash"

@@ -5,6 +5,7 @@ frames travel as binary frames (see `codec.encode_preview`). Server and worker s
 """
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 from engine.protocol.errors import ErrorCode, ErrorReport
 from engine.protocol.jobs import AfterCrash, EngineStatus, JobProgress, JobView, QueueStatus, RenderResult
@@ -205,7 +206,7 @@ class Reply:
 class RenderJob:
     """Render this request; frames that are finished in the job's work directory are kept.
 
-    `memory_ran_out`: the system ended the worker of the attempt before for want of memory.
+    `memory_ran_out`: the attempt before ended for want of memory, and the renderer has not heard of it.
     """
 
     job_id: str
@@ -290,6 +291,13 @@ class WorkerDeviceLost:
 
     job_id: str
     reason: str
+
+
+class WorkerExit(IntEnum):
+    """The exit codes of a worker that ends by itself because it cannot be used again."""
+
+    OUT_OF_MEMORY = 71
+    DEVICE_LOST = 72
 
 
 WorkerEnd = WorkerFinished | WorkerStopped | WorkerFailed | WorkerOutOfMemory | WorkerDeviceLost

@@ -17,7 +17,7 @@ from engine.jobs.lost_attempts import Loss
 from engine.locations import child_environment
 from engine.protocol.codec import MAX_CALL_BYTES, decode_report, encode_order
 from engine.protocol.errors import UserError
-from engine.protocol.messages import WorkerAlive, WorkerOrder, WorkerReport
+from engine.protocol.messages import WorkerAlive, WorkerExit, WorkerOrder, WorkerReport
 from engine.server.settings import WorkerLimits
 from engine.server.worker_environment import worker_environment
 
@@ -209,6 +209,8 @@ class WorkerProcess:
         code = process.returncode
         if code is None:
             return WorkerLostError("the render process stopped reporting")
+        if code == WorkerExit.OUT_OF_MEMORY:
+            return WorkerLostError("it had no memory left", Loss.MEMORY_KILL)
         if code >= 0:
             return WorkerLostError(f"it ended with code {code}")
         if code != -_SIGKILL:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from engine.jobs.logs import about_job, log_to_stderr
 from engine.locations import engine_locations
-from engine.protocol.messages import WorkerDeviceLost, leaves_worker_usable
+from engine.protocol.messages import RenderJob, WorkerDeviceLost, WorkerExit, leaves_worker_usable
 from engine.protocol.render_request import RendererName
 from engine.renderers.catalogue import make_renderer
 from engine.renderers.renderer import RendererFactory
@@ -21,8 +21,6 @@ from engine.worker.sole_use import ORPHAN_PATIENCE_S
 _log = logging.getLogger(__name__)
 _BEAT_EVERY_S = 0.5
 _NICENESS = 5
-OUT_OF_MEMORY_EXIT = 71
-DEVICE_LOST_EXIT = 72
 
 
 def run_worker(
@@ -30,7 +28,7 @@ def run_worker(
 ) -> int:
     """Render what the server on standard input orders until it is gone. Returns the exit code.
 
-    Ends the process itself, with one of the codes here, after a job that leaves it unusable.
+    Ends the process itself, with a WorkerExit, after a job that leaves it unusable.
     """
     pipe = ReportPipe.take_standard_output()
     log_to_stderr()
@@ -51,12 +49,23 @@ def run_worker(
     while (job := orders.next_job()) is not None:
         with about_job(job.job_id):
             report = JobReport(job.job_id, job.request.frame_count, pipe, heartbeat, orders)
-            end = rendering.outcome(job, report)
-            pipe.send(end)
-        if not leaves_worker_usable(end):
-            _log.info("worker %d ends: it cannot be used again", os.getpid())
-            # At once: libraries that clean up on a lost device, or without memory, hang or crash.
-            os._exit(DEVICE_LOST_EXIT if isinstance(end, WorkerDeviceLost) else OUT_OF_MEMORY_EXIT)
+            _render(rendering, job, report, pipe)
     heartbeat.stop()
     orders.finish()
     return 0
+
+
+def _render(rendering: JobRendering, job: RenderJob, report: JobReport, pipe: ReportPipe) -> None:
+    """Render a job and report what became of it; end the process where that leaves it unusable.
+
+    At once: libraries that clean up without memory, or on a lost device, hang or crash.
+    """
+    try:
+        end = rendering.outcome(job, report)
+        pipe.send(end)
+    except MemoryError:
+        os._exit(WorkerExit.OUT_OF_MEMORY)  # not even a report can be made: the exit code says it
+    if not leaves_worker_usable(end):
+        _log.info("worker %d ends: it cannot be used again", os.getpid())
+        lost_device = isinstance(end, WorkerDeviceLost)
+        os._exit(WorkerExit.DEVICE_LOST if lost_device else WorkerExit.OUT_OF_MEMORY)

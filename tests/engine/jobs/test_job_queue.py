@@ -143,6 +143,7 @@ def test_the_next_attempt_hears_of_a_system_without_memory_also_after_a_restart(
     job_id = queue.submit(make_request(), 0).job_id
     queue.start(job_id)
     queue.lost(job_id, "the system ended it", Loss.MEMORY_KILL)
+    assert "for want of memory" in queue.view(job_id).progress.phase
     assert opened().start(job_id).memory_ran_out
     queue = opened()  # as after a power cut before the attempt had begun
     assert queue.start(job_id).memory_ran_out

@@ -96,6 +96,17 @@ async def test_the_renderer_hears_that_the_system_ended_it_for_want_of_memory(
     assert counts.read_text() == "oom_kill 5\n"
 
 
+async def test_a_worker_that_cannot_even_say_that_memory_ran_out_is_understood(
+    start_engine, connected, make_request, finished, masque_home
+):
+    start_engine()
+    async with connected() as client:
+        job = await client.send(SubmitJob(request=make_request("hungry breathless", frame_count=3)))
+        done = await finished(client, job.job_id)
+    assert (done.state, done.attempts) == (JobState.DONE, 0)
+    assert "it had no memory left" in (masque_home / "log" / "engine.log").read_text()
+
+
 async def test_a_device_that_is_lost_once_costs_an_attempt_and_one_that_stays_lost_is_named(
     shared_engine, connected, make_request, finished
 ):

@@ -33,7 +33,7 @@ async def test_of_fifty_mixed_jobs_all_finish_but_those_that_cannot(
         jobs = []
         for number in range(50):
             words = MISHAPS.get(number, ("fine", None))[0]
-            frames = 30 if words == "slow" else 1 + number % 4
+            frames = 40 if words == "slow" else 1 + number % 4
             request = make_request(words, frame_count=frames)
             jobs.append(await client.send(SubmitJob(request=request)))
         await client.send(ResumeQueue())

@@ -17,9 +17,6 @@ from engine.protocol.jobs import FileRole, RenderResult, ResultFile
 from engine.protocol.render_request import RendererName
 from engine.renderers.renderer import RenderStoppedError
 from engine.renderers.work_directory import note_outputs
-from engine.server import worker_process
-from engine.server.main import run_engine
-from engine.server.settings import ServerSettings, WorkerLimits
 from engine.worker.main import run_worker
 
 
@@ -96,21 +93,26 @@ class TinyRenderer:
         return result
 
 
-def _limits():
+def _limits(kind):
     """Worker limits from TINY_LIMITS, as `name=seconds` words."""
     words = os.environ.get("TINY_LIMITS", "").split()
     given = {name: float(value) for name, value in (word.split("=") for word in words)}
-    return WorkerLimits(
-        **{field.name: given.get(field.name, field.default) for field in fields(WorkerLimits)}
-    )
+    return kind(**{field.name: given.get(field.name, field.default) for field in fields(kind)})
 
 
 def _serve():
+    # Here, since workers start often and need none of it.
+    from engine.server import worker_process
+    from engine.server.main import run_engine
+    from engine.server.settings import ServerSettings, WorkerLimits
+
     if "TINY_VMSTAT" in os.environ:
         worker_process.SYSTEM_COUNTS = Path(os.environ["TINY_VMSTAT"])
     command = os.environ.get("TINY_WORKER", f"{sys.executable} {Path(__file__).resolve()} worker").split()
     idle_exit_s = float(os.environ.get("TINY_IDLE_EXIT_S", "60"))
-    settings = ServerSettings(idle_exit_s=idle_exit_s, worker_command=tuple(command), worker_limits=_limits())
+    settings = ServerSettings(
+        idle_exit_s=idle_exit_s, worker_command=tuple(command), worker_limits=_limits(WorkerLimits)
+    )
     return run_engine(engine_locations(), settings)
 
 

@@ -14,6 +14,18 @@ from engine.renderers.work_directory import MEMORY_RAN_OUT_NAME
 RUNGS = 3
 
 
+class NothingLeftError(MemoryRanOutError):
+    """Memory ran out so far that not even a report can be made of it."""
+
+    @property
+    def told(self):
+        raise MemoryError
+
+    @told.setter
+    def told(self, _told):
+        pass
+
+
 def begin(words, request, work):
     """Do what a render with these words does before its first frame."""
     _fail(words)
@@ -55,6 +67,8 @@ def take_memory(words, request, work, report):
             code=ErrorCode.OUT_OF_MEMORY,
         )
     ladder.write_text(str(rung + 1))
+    if "breathless" in words:
+        raise NothingLeftError("out of memory", told="")
     report.progress("Denoising", 0, None, 0.1)
     raise MemoryRanOutError(
         "out of memory", told=f"Memory ran out; the render goes on with less ({rung + 1})."

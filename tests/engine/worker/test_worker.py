@@ -17,6 +17,7 @@ from engine.protocol.messages import (
     StopRender,
     WorkerAlive,
     WorkerDeviceLost,
+    WorkerExit,
     WorkerFailed,
     WorkerFinished,
     WorkerOutOfMemory,
@@ -25,7 +26,6 @@ from engine.protocol.messages import (
     WorkerStopped,
 )
 from engine.renderers.work_directory import LOCK_NAME, MEMORY_RAN_OUT_NAME
-from engine.worker.main import DEVICE_LOST_EXIT, OUT_OF_MEMORY_EXIT
 
 
 class Worker:
@@ -166,9 +166,9 @@ def test_a_fault_is_told_in_a_sentence_and_logged_with_its_job(start_worker, mak
 @pytest.mark.parametrize(
     ("words", "kind", "code"),
     [
-        ("hungry", WorkerOutOfMemory, OUT_OF_MEMORY_EXIT),
-        ("greedy", WorkerFailed, OUT_OF_MEMORY_EXIT),
-        ("deviceless", WorkerDeviceLost, DEVICE_LOST_EXIT),
+        ("hungry", WorkerOutOfMemory, WorkerExit.OUT_OF_MEMORY),
+        ("greedy", WorkerFailed, WorkerExit.OUT_OF_MEMORY),
+        ("deviceless", WorkerDeviceLost, WorkerExit.DEVICE_LOST),
     ],
 )
 def test_a_worker_without_memory_or_device_says_so_and_ends_by_itself(
