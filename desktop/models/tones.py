@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from desktop.theme.tokens import Tokens
 from engine.protocol.jobs import JobState
 from projects_db.records import TakeStatus
 
@@ -14,6 +15,17 @@ class StatusTone(StrEnum):
     RUNNING = "running"
     FAILED = "failed"
     NONE = "none"
+
+
+def tone_colour(tone: StatusTone, tokens: Tokens) -> str:
+    """Return the colour of a dot."""
+    return {
+        StatusTone.GOOD: tokens.good,
+        StatusTone.WAITING: tokens.waiting,
+        StatusTone.RUNNING: tokens.running,
+        StatusTone.FAILED: tokens.failed,
+        StatusTone.NONE: tokens.faint,
+    }[tone]
 
 
 TONE_OF_JOB = {

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 from desktop.background.media_art import MediaArt
 from desktop.models.job_table import JOB, PROGRESS, STATE
 from desktop.models.roles import Role
-from desktop.models.tones import StatusTone
+from desktop.models.tones import StatusTone, tone_colour
 from desktop.theme.theme import Theme
 from desktop.theme.tokens import Tokens
 
@@ -45,16 +45,9 @@ class RowDelegate(QStyledItemDelegate):
 
     def paint_dot(self, painter: QPainter, x: float, middle: float, tone: StatusTone) -> None:
         """Paint a status dot of 7 px."""
-        colours = {
-            StatusTone.GOOD: self.tokens.good,
-            StatusTone.WAITING: self.tokens.waiting,
-            StatusTone.RUNNING: self.tokens.running,
-            StatusTone.FAILED: self.tokens.failed,
-            StatusTone.NONE: self.tokens.faint,
-        }
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(colours[tone]))
+        painter.setBrush(QColor(tone_colour(tone, self.tokens)))
         painter.drawEllipse(QRectF(x, middle - 3.5, 7, 7))
 
     def paint_text(self, painter: QPainter, box: QRect, text: str, colour: str, font: QFont) -> int:
