@@ -44,6 +44,7 @@ class BlockShape:
             setattr(block.get_submodule(owner), own_name, nn.Parameter(tensor, requires_grad=False))
         return block
 
+    @torch.no_grad()
     def tensors(self, block: WanTransformerBlock) -> dict[str, torch.Tensor]:
         """Return what is kept of a whole block, by the names of `layout`.
 

@@ -160,10 +160,12 @@ class BlockStreamer(Generic[Item]):
         self._begin()
 
     def close(self) -> None:
-        """Let everything go, the residents and the source too."""
-        self.release()
-        self._residents.clear()
-        self._source.close()
+        """Let everything go, the residents and the source too, also where the device has failed."""
+        try:
+            self.release()
+        finally:
+            self._residents.clear()
+            self._source.close()
 
     @property
     def _is_filled(self) -> bool:

@@ -130,7 +130,7 @@ class CardLane:
             self._stream.wait_event(_event(after))
         with torch.cuda.stream(self._stream):
             destination.copy_(source, non_blocking=True)
-        return CardMark(self._stream.record_event())
+        return _recorded(self._stream)
 
     def wait(self, mark: Mark) -> None:
         """Let the stream of the computation wait."""
@@ -138,12 +138,17 @@ class CardLane:
 
     def mark(self) -> Mark:
         """Return the moment on the stream of the computation."""
-        return CardMark(torch.cuda.current_stream(self._device).record_event())
+        return _recorded(torch.cuda.current_stream(self._device))
 
     def settle(self) -> None:
         """Wait for both streams."""
         self._stream.synchronize()
         torch.cuda.current_stream(self._device).synchronize()
+
+
+def _recorded(stream: torch.cuda.Stream) -> CardMark:
+    """Return this moment of a stream. A thread that waits for it sleeps: by default it would keep a core."""
+    return CardMark(stream.record_event(torch.cuda.Event(blocking=True)))
 
 
 def _event(mark: Mark) -> torch.cuda.Event:

@@ -144,6 +144,22 @@ def test_the_blocks_of_all_slots_share_their_memory_with_the_buffers(model):
     assert blocks.device_bytes == 0
 
 
+@pytest.mark.parametrize("storage", WeightStorage)
+def test_blocks_taken_over_inside_inference_work_outside_too(storage):
+    with torch.inference_mode():
+        model = random_model(3, heads=HEADS, head_width=WIDTH, blocks=5).transformer
+        blocks = built(model, BlockPlaces(residents=frozenset({1}), storage=storage)).finished()
+        expected = through(blocks.use, 5, torch.float32)
+        blocks.release()
+        blocks.refill()
+    with torch.no_grad():
+        assert torch.equal(through(blocks.use, 5, torch.float32), expected)
+    blocks.release()
+    blocks.refill()
+    assert torch.equal(through(blocks.use, 5, torch.float32), expected)
+    blocks.close()
+
+
 def test_what_blocks_take_on_the_host_is_told_and_is_the_layout_no_more(model):
     size = BlockShape(model.blocks[0]).layout.size_bytes
     dropped = sum(
