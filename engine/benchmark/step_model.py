@@ -4,7 +4,6 @@ Shapes: C the transformer's width, D the adapters'; F latent frames, S tokens of
 latents are [16, F, h, w] with 2x2 of them to a token.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
@@ -45,15 +44,16 @@ def random_shot(options: StepOptions, device: torch.device, dtype: torch.dtype) 
     What diffusers keeps in float32 is so here; nothing of the model passes through the processor's memory.
     """
     generator = torch.Generator(device).manual_seed(_SEED)
-    with torch.no_grad():
-        transformer = _transformer(options, device, dtype, generator)
-        projections = {name: _projections(options, device, dtype, generator) for name in _adapters(options)}
-    size = (options.latent_frames, 2 * options.rows, 2 * options.columns)
+    transformer = transformer_without_weights(options, dtype)
+    fill_randomly(transformer, device, generator)
+    projections = {
+        name: random_projections(options, device, dtype, generator) for name in adapter_names(options)
+    }
     return RandomShot(
-        model=DiffusionModel(transformer=transformer, projections=projections),
-        conditions=_conditions(options, device, generator),
-        latents_16FHW=torch.randn(LATENT_CHANNELS, *size, device=device, generator=generator),
-        timestep=torch.tensor(900.0, device=device),
+        model=DiffusionModel(transformer=transformer.eval(), projections=projections),
+        conditions=random_conditions(options, device, generator),
+        latents_16FHW=random_latents(options, device, generator),
+        timestep=early_timestep(device),
     )
 
 
@@ -69,13 +69,13 @@ def parameter_bytes(model: DiffusionModel) -> int:
     return sum(parameter.numel() * parameter.element_size() for parameter in parameters)
 
 
-def _adapters(options: StepOptions) -> tuple[AdapterName, ...]:
+def adapter_names(options: StepOptions) -> tuple[AdapterName, ...]:
+    """Return the adapters that speak."""
     return (AdapterName.EXPRESSION, AdapterName.VOICE) if options.voice else (AdapterName.EXPRESSION,)
 
 
-def _transformer(
-    options: StepOptions, device: torch.device, dtype: torch.dtype, generator: torch.Generator
-) -> WanTransformer3DModel:
+def transformer_without_weights(options: StepOptions, dtype: torch.dtype) -> WanTransformer3DModel:
+    """Return the network on the meta device in its number formats; its rotary positions are there."""
     with torch.device("meta"):
         model = WanTransformer3DModel(
             patch_size=(1, 2, 2),
@@ -92,37 +92,37 @@ def _transformer(
             image_dim=options.image_width,
             added_kv_proj_dim=options.width,
         )
+    kept = set(WanTransformer3DModel._keep_in_fp32_modules)  # diffusers offers no other way to ask
+    for name, parameter in model.named_parameters():
+        stays = not kept.isdisjoint(name.split("."))
+        parameter.data = parameter.data.to(torch.float32 if stays else dtype)
     rope = model.rope
-    kept = WanTransformer3DModel._keep_in_fp32_modules  # diffusers offers no other way to ask
-    _fill(model, device, dtype, generator, kept)
-    positions = WanRotaryPosEmbed(rope.attention_head_dim, rope.patch_size, rope.max_seq_len)
-    model.rope = positions.to(device)
-    return model.eval()
+    model.rope = WanRotaryPosEmbed(rope.attention_head_dim, rope.patch_size, rope.max_seq_len)
+    return model
 
 
-def _projections(
+def random_projections(
     options: StepOptions, device: torch.device, dtype: torch.dtype, generator: torch.Generator
 ) -> AdapterProjections:
+    """Return an adapter's projections."""
     with torch.device("meta"):
         projections = AdapterProjections(
             width=options.adapter_width, model_width=options.width, blocks=options.blocks
         )
-    _fill(projections, device, dtype, generator, ())
+    fill_randomly(projections.to(dtype), device, generator)
     return projections
 
 
-def _fill(
-    module: nn.Module,
-    device: torch.device,
-    dtype: torch.dtype,
-    generator: torch.Generator,
-    kept: Collection[str],
-) -> None:
-    """Give a module without weights random ones that keep the variance of what goes through them."""
-    for name, parameter in module.named_parameters():
-        stays = not set(kept).isdisjoint(name.split("."))
-        parameter.data = parameter.data.to(torch.float32 if stays else dtype)
+@torch.no_grad()
+def fill_randomly(module: nn.Module, device: torch.device, generator: torch.Generator) -> None:
+    """Give a module its weights on a device: random ones that keep the variance of what goes through them.
+
+    Whatever is on the meta device gets memory; buffers that have values keep them.
+    """
+    buffers = {name: buffer for name, buffer in module.named_buffers() if not buffer.is_meta}
     module.to_empty(device=device)
+    for name, buffer in buffers.items():
+        module.get_buffer(name).copy_(buffer)
     for name, parameter in module.named_parameters():
         parameter.requires_grad_(False)
         deviation = (
@@ -137,7 +137,21 @@ def _fan_in(parameter: torch.Tensor) -> int:
     return parameter[0].numel()
 
 
-def _conditions(options: StepOptions, device: torch.device, generator: torch.Generator) -> ShotConditions:
+def random_latents(options: StepOptions, device: torch.device, generator: torch.Generator) -> torch.Tensor:
+    """Return noise [16, F, h, w]."""
+    size = (options.latent_frames, 2 * options.rows, 2 * options.columns)
+    return torch.randn(LATENT_CHANNELS, *size, device=device, generator=generator)
+
+
+def early_timestep(device: torch.device) -> torch.Tensor:
+    """Return a timestep early in the pass."""
+    return torch.tensor(900.0, device=device)
+
+
+def random_conditions(
+    options: StepOptions, device: torch.device, generator: torch.Generator
+) -> ShotConditions:
+    """Return a shot whose characters are driven by every adapter."""
     size = (options.latent_frames, 2 * options.rows, 2 * options.columns)
 
     def drawn(*shape: int) -> torch.Tensor:
@@ -158,7 +172,7 @@ def _conditions(options: StepOptions, device: torch.device, generator: torch.Gen
                 label: _character(drawn(tokens, options.adapter_width), windows)
                 for label in range(1, options.characters + 1)
             }
-            for name in _adapters(options)
+            for name in adapter_names(options)
             for tokens, windows in (_timeline(name, options),)
         },
     )
