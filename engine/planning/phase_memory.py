@@ -1,0 +1,232 @@
+"""What each phase of a render takes of the device and of the host, for any choice of a plan's settings.
+
+While denoising there are on the device: the fixed part, resident blocks and slots, the bank (or two slots of
+it), the shot's tensors and those of a step. Encoders come before the transformer; the VAE comes beside the
+fixed part, and beside the blocks unless they are released for it.
+"""
+
+from engine.planning.encoder_memory import image_bytes, speech_bytes, text_bytes
+from engine.planning.latent_grid import FRAMES_PER_LATENT, LATENT_PIXELS
+from engine.planning.number_formats import FLOAT32_BYTES, NUMBER_BYTES
+from engine.planning.plan_choice import PlanChoice
+from engine.planning.prompt_text import PROMPT_TOKENS
+from engine.planning.step_memory import StepFormat, StepMemory
+from engine.planning.transformer_weights import (
+    adapter_bytes,
+    adapter_pair_bytes,
+    bank_block_bytes,
+    block_bytes,
+    converted_weight_bytes,
+    fixed_bytes,
+    key_value_projection_bytes,
+    timeline_bytes,
+)
+from engine.planning.vae_memory import decoding_bytes, encoding_bytes
+from engine.planning.workload import Workload
+from engine.protocol.diffusion_settings import Precision
+from engine.protocol.memory_plan import BankPlace, EncoderPlace, HostPlace, PlanPhase
+
+BANK_SLOTS = 2
+RING_BUFFERS = 3
+"""Blocks in host memory at once while they are read ahead, from the disk or out of ordinary pages."""
+
+CARD_WORKSPACE_BYTES = 48 * 2**20
+"""What libraries take of a card as tensors, beside convolutions: cuBLAS up to 32 MiB, and rounding up."""
+
+PROCESS_BYTES = 900_000_000
+"""A render's process with its libraries and nothing loaded."""
+
+_BLEND_BYTES = 2**30
+_PIXEL_BYTES = 3 * FLOAT32_BYTES
+_CHECKPOINT_TENSORS = 6
+
+
+class PhaseMemory:
+    """Bytes of a workload's phases on a device of one kind."""
+
+    def __init__(self, workload: Workload, *, on_processor: bool) -> None:
+        self._workload = workload
+        self._sizes = workload.sizes
+        self._on_processor = on_processor
+        self._workspace = 0 if on_processor else CARD_WORKSPACE_BYTES
+        self._steps: dict[tuple[int, Precision, Precision, int], tuple[int, int]] = {}
+
+    def block(self, choice: PlanChoice) -> int:
+        """Return the bytes of a block as it passes through the device."""
+        return block_bytes(self._sizes.transformer, choice.precision, choice.storage)
+
+    def bank_block(self, choice: PlanChoice) -> int:
+        """Return the bytes of a block's keys and values."""
+        return bank_block_bytes(self._workload, choice.segment, choice.precision)
+
+    def beside_blocks(self, choice: PlanChoice) -> dict[PlanPhase, int]:
+        """Return what each phase takes in which blocks lie on the device, without the blocks."""
+        phases = {
+            PlanPhase.KEYS_AND_VALUES: self._keys_and_values(choice),
+            PlanPhase.DENOISING: self._denoising(choice),
+        }
+        if not choice.releases_blocks:
+            phases[PlanPhase.DECODING] = self._decoding(choice)
+            if choice.segment.pieces > 1:
+                phases[PlanPhase.PLATE_LATENTS] = self._plate_latents(choice)
+        return phases
+
+    def phases(self, choice: PlanChoice, *, text: EncoderPlace, image: EncoderPlace) -> dict[PlanPhase, int]:
+        """Return the device's bytes in each phase that this render has, in order."""
+        blocks = (choice.residents + choice.slots) * self.block(choice)
+        beside = self.beside_blocks(choice)
+        found = {
+            PlanPhase.PROMPT: self._prompt(choice, text),
+            PlanPhase.PLATE_PICTURE: self._plate_picture(choice, image),
+        }
+        if self._workload.voices and self._sizes.speech_encoder is not None:
+            found[PlanPhase.SPEECH] = self._workspace + speech_bytes(
+                self._sizes.speech_encoder, self._workload.voice_s
+            )
+        found[PlanPhase.PLATE_LATENTS] = self._plate_latents(choice)
+        found[PlanPhase.DECODING] = self._decoding(choice)
+        found |= {phase: need + blocks for phase, need in beside.items()}
+        return {phase: found[phase] for phase in PlanPhase if phase in found}
+
+    def text_encoder(self, choice: PlanChoice, place: EncoderPlace) -> int:
+        """Return the device's bytes while a prompt is read."""
+        return self._prompt(choice, place)
+
+    def image_encoder(self, choice: PlanChoice, place: EncoderPlace) -> int:
+        """Return the device's bytes while the plate is looked at."""
+        return self._plate_picture(choice, place)
+
+    def streamed_on_host(self, choice: PlanChoice) -> int:
+        """Return what waits on the host to be copied to the device: blocks, and keys and values."""
+        blocks, block = self._sizes.transformer.blocks, self.block(choice)
+        streamed = (blocks - choice.residents) * block
+        if choice.host_place is HostPlace.DISK:
+            streamed = min(RING_BUFFERS, blocks - choice.residents) * block
+        bank = blocks * self.bank_block(choice) if choice.bank_place is BankPlace.HOST else 0
+        return streamed + bank
+
+    def host(self, choice: PlanChoice, phases: dict[PlanPhase, int]) -> int:
+        """Return the most host memory the process takes, itself among it.
+
+        Encoders come one after another, before the transformer.
+        """
+        held = self._held_on_host(choice)
+        if self._on_processor:
+            return PROCESS_BYTES + held + max(phases.values())
+        loaded = max(self._encoder_on_host(choice), held + self._blocks_on_host(choice))
+        return PROCESS_BYTES + loaded
+
+    def _blocks_on_host(self, choice: PlanChoice) -> int:
+        block = self.block(choice)
+        waiting = self.streamed_on_host(choice)
+        if choice.releases_blocks and choice.host_place is not HostPlace.DISK:
+            waiting += choice.residents * block
+        if choice.host_place is HostPlace.PAGEABLE and choice.residents < self._sizes.transformer.blocks:
+            waiting += RING_BUFFERS * block
+        loading = self._whole_block(choice)
+        return waiting + loading + self._sizes.vae.parameters * FLOAT32_BYTES
+
+    def _held_on_host(self, choice: PlanChoice) -> int:
+        """Adapters, keys and values of texts and image, noise and checkpoints, pictures that are blended."""
+        transformer, number = self._sizes.transformer, NUMBER_BYTES[choice.precision]
+        shared = self._workload.texts * PROMPT_TOKENS + transformer.image_tokens
+        kept = 0 if self._on_processor else 2 * transformer.blocks * shared * transformer.width * number
+        latents = self._workload.frame_tokens * 4 * transformer.channels_out * FLOAT32_BYTES
+        frames = 1 + (self._workload.model_frames - 1) // FRAMES_PER_LATENT
+        shot = frames * latents + _CHECKPOINT_TENSORS * choice.segment.piece_latents * latents
+        return (
+            adapter_bytes(self._workload, choice.segment, choice.precision)
+            + kept
+            + shot
+            + self._blended(choice)
+        )
+
+    def _blended(self, choice: PlanChoice) -> int:
+        if choice.tile_latents is None:
+            return 0
+        area = self._workload.latent_rows * self._workload.latent_columns * LATENT_PIXELS**2
+        return min(_BLEND_BYTES, choice.segment.piece_latents * FRAMES_PER_LATENT * area * _PIXEL_BYTES)
+
+    def _encoder_on_host(self, choice: PlanChoice) -> int:
+        text = self._sizes.text_encoder.parameters * encoder_number_bytes(choice.precision)
+        return max(text, self._sizes.image_encoder.parameters * NUMBER_BYTES[choice.precision])
+
+    def _whole_block(self, choice: PlanChoice) -> int:
+        size = self._sizes.transformer
+        return self.block(choice) + key_value_projection_bytes(size, choice.precision, choice.storage)
+
+    def _fixed(self, choice: PlanChoice) -> int:
+        return self._workspace + fixed_bytes(self._sizes.transformer, choice.precision)
+
+    def _bank(self, choice: PlanChoice) -> int:
+        blocks = self._sizes.transformer.blocks
+        count = blocks if choice.bank_place is BankPlace.DEVICE else min(BANK_SLOTS, blocks)
+        return count * self.bank_block(choice)
+
+    def _keys_and_values(self, choice: PlanChoice) -> int:
+        """The bank, one block's projections, tokens and what is made of them once more."""
+        size, number = self._sizes.transformer, NUMBER_BYTES[choice.precision]
+        texts = (self._workload.texts * PROMPT_TOKENS + size.image_tokens) * size.width * number
+        pairs = sum(
+            adapter_pair_bytes(size.width, load, choice.precision) for load in choice.segment.adapters
+        )
+        projections = max(key_value_projection_bytes(size, choice.precision, choice.storage), pairs)
+        timelines = timeline_bytes(choice.segment, choice.precision)
+        making = self._most_made(choice) + self.bank_block(choice)
+        return self._fixed(choice) + self._bank(choice) + projections + texts + timelines + making
+
+    def _most_made(self, choice: PlanChoice) -> int:
+        """The keys and values [K, C] of one character before the token of zeros joins them."""
+        most = max((load.tokens for load in choice.segment.adapters if load.kept), default=0)
+        return 2 * most * self._sizes.transformer.width * NUMBER_BYTES[choice.precision]
+
+    def _denoising(self, choice: PlanChoice) -> int:
+        size = self._sizes.transformer
+        converted = converted_weight_bytes(size, choice.precision, choice.storage)
+        shot, velocity = self._step(choice)
+        timelines = timeline_bytes(choice.segment, choice.precision)
+        return self._fixed(choice) + self._bank(choice) + converted + timelines + shot + velocity
+
+    def _step(self, choice: PlanChoice) -> tuple[int, int]:
+        key = (choice.segment.segment_frames, choice.precision, choice.token_precision, choice.piece_tokens)
+        if key not in self._steps:
+            how = StepFormat(
+                precision=choice.precision,
+                token_precision=choice.token_precision,
+                piece_tokens=choice.piece_tokens,
+                on_processor=self._on_processor,
+            )
+            memory = StepMemory(self._workload, choice.segment, how)
+            self._steps[key] = memory.shot_bytes(), memory.velocity_bytes()
+        return self._steps[key]
+
+    def _decoding(self, choice: PlanChoice) -> int:
+        rows, columns = self._tile(choice)
+        chunk = decoding_bytes(self._sizes.vae, rows, columns, on_processor=self._on_processor)
+        return self._fixed(choice) + self._vae() + self._step(choice)[0] + chunk
+
+    def _plate_latents(self, choice: PlanChoice) -> int:
+        rows, columns = self._tile(choice)
+        chunk = encoding_bytes(self._sizes.vae, rows, columns, on_processor=self._on_processor)
+        beside = self._fixed(choice) if choice.segment.pieces > 1 else self._workspace
+        return beside + self._vae() + chunk
+
+    def _tile(self, choice: PlanChoice) -> tuple[int, int]:
+        rows, columns, side = self._workload.latent_rows, self._workload.latent_columns, choice.tile_latents
+        return (rows, columns) if side is None else (min(rows, side), min(columns, side))
+
+    def _vae(self) -> int:
+        return self._sizes.vae.parameters * FLOAT32_BYTES
+
+    def _prompt(self, choice: PlanChoice, place: EncoderPlace) -> int:
+        number = encoder_number_bytes(choice.precision)
+        return self._workspace + text_bytes(self._sizes.text_encoder, number, place)
+
+    def _plate_picture(self, choice: PlanChoice, place: EncoderPlace) -> int:
+        size, number = self._sizes.image_encoder, NUMBER_BYTES[choice.precision]
+        return self._workspace + image_bytes(size, self._sizes.transformer.image_tokens, number, place)
+
+
+def encoder_number_bytes(precision: Precision) -> int:
+    """Return the bytes of a number in the text encoder: bfloat16 wherever the transformer is not float32."""
+    return FLOAT32_BYTES if precision is Precision.FLOAT32 else NUMBER_BYTES[Precision.BFLOAT16]
