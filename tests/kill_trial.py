@@ -99,7 +99,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the moments")
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--frames", type=int, default=25)
-    parser.add_argument("--size", default="96x64")
+    parser.add_argument("--size", default="160x96")
     parser.add_argument("--solver", default="unipc")
     options = parser.parse_args()
     if options.home is not None:
@@ -230,7 +230,7 @@ def _make_project(home: Path) -> Path:
     _masque("scene", "set", project, "Duet", "--prompt", "Two people talk.")
     _masque("character", "add", project, "Duet", "Ada", "--face", 1)
     _masque("character", "add", project, "Duet", "Bruno", "--face", 2)
-    _masque("drive", project, "Duet", "Ada", SAMPLES / "driver_smile.mp4", "--out", 0.5)
+    _masque("drive", project, "Duet", "Ada", SAMPLES / "driver_smile.mp4", "--out", 0.2)
     _masque("voice", project, "Duet", "Bruno", SAMPLES / "voice.wav", "--out", 2)
     return project
 
