@@ -12,6 +12,8 @@ from diffusers import AutoencoderKLWan
 from engine.benchmark.memory_watch import watched
 from engine.conditioning.picture_decoding import decode_latents, decoded_chunks, frames_at_once
 from engine.conditioning.plate_latents import plate_condition
+from engine.conditioning.vae_chunks import empty_feature_cache
+from engine.conditioning.vae_halves import decoder_inner, decoder_outer
 from engine.conditioning.vae_tiles import tiles_of
 from engine.protocol.errors import UserError
 
@@ -67,29 +69,19 @@ def test_pictures_are_blue_first_and_rounded_to_the_nearest_level(vae):
     assert np.abs(np.stack(pictures) - exact).max() <= 0.5 + 1e-3
 
 
-class Mirror(torch.nn.Module):
-    """A decoder that shows its input's first three channels, each latent as a square of pixels."""
-
-    def __init__(self, pixels):
-        super().__init__()
-        self.pixels = pixels
-
-    def forward(self, hidden, feat_cache, feat_idx, first_chunk):
-        shown = hidden[:, :3].repeat_interleave(1 if first_chunk else 4, dim=2)
-        return shown.repeat_interleave(self.pixels, dim=-2).repeat_interleave(self.pixels, dim=-1)
-
-
-def mirror_vae(pixels):
-    vae = AutoencoderKLWan(base_dim=4, num_res_blocks=1, latents_mean=[0.0] * 16, latents_std=[1.0] * 16)
-    vae.decoder, vae.post_quant_conv = Mirror(pixels), torch.nn.Identity()
-    return vae
-
-
 def test_every_level_of_a_picture_survives_the_way_to_the_vae_and_back():
+    class Mirror(torch.nn.Module):
+        """A decoder that shows its input's first three channels."""
+
+        def forward(self, hidden, feat_cache, feat_idx, first_chunk):
+            return hidden[:, :3]
+
+    vae = AutoencoderKLWan(base_dim=4, num_res_blocks=1, latents_mean=[0.0] * 16, latents_std=[1.0] * 16)
+    vae.decoder, vae.post_quant_conv = Mirror(), torch.nn.Identity()
     levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
     latents = torch.zeros(16, 1, 16, 16)
     latents[:3, 0] = torch.from_numpy(levels) / 127.5 - 1.0
-    (picture,) = decode_latents(mirror_vae(1), latents, PROCESSOR)
+    (picture,) = decode_latents(vae, latents, PROCESSOR)
     assert np.array_equal(picture, np.stack([levels] * 3, axis=-1))
 
 
@@ -142,39 +134,56 @@ def test_a_picture_no_larger_than_a_tile_is_decoded_as_without_tiles(vae, tile_l
     assert torch.equal(decoded_video(vae, latents, tile_latents=tile_latents), whole)
 
 
-@pytest.mark.parametrize(("rows", "columns"), [(5, 21), (21, 5), (13, 17)])
-def test_tiles_come_back_to_their_places(rows, columns):
-    latents = drawn_latents(3, rows, columns).clamp(-1, 1)
-    video = decoded_video(mirror_vae(8), latents, tile_latents=8)
-    expected = torch.cat([latents[:3, :1], latents[:3, 1:].repeat_interleave(4, dim=1)], dim=1)
-    expected = expected.repeat_interleave(8, dim=-2).repeat_interleave(8, dim=-1)
-    assert video.shape == expected.shape
-    assert (video - expected).abs().max() <= 1e-6
+@pytest.mark.parametrize("latent_frames", [1, 2, 5])
+def test_the_halves_of_the_decoder_are_the_decoder(vae, latent_frames):
+    whole, inner, outer = (empty_feature_cache(vae.decoder) for _ in range(3))
+    for index in range(latent_frames):
+        latents = drawn_latents(1, seed=index)[None]
+        expected = vae.decoder(latents, feat_cache=whole, feat_idx=[0], first_chunk=index == 0)
+        features = decoder_inner(vae.decoder, latents, inner)
+        assert torch.equal(decoder_outer(vae.decoder, features, outer, is_first=index == 0), expected)
 
 
-def test_each_tile_is_decoded_as_a_picture_of_its_own_and_blended_by_its_share(vae):
+@pytest.mark.parametrize(("rows", "columns"), [(2, 40), (40, 2)])
+def test_tiles_that_overlap_as_far_as_convolutions_see_give_the_whole_picture(vae, rows, columns):
+    latents = drawn_latents(2, rows, columns)
+    difference = decoded_video(vae, latents, tile_latents=32) - decoded_video(vae, latents)
+    assert difference.abs().max() <= 1e-4
+
+
+def test_each_tile_is_decoded_from_features_of_the_whole_and_blended_by_its_share(vae):
     latents = drawn_latents(3, 10, 13)
     expected = torch.zeros(3, 9, 80, 104)
+    mean = torch.tensor(vae.config.latents_mean).view(-1, 1, 1, 1)
+    scale = 1.0 / torch.tensor(vae.config.latents_std).view(-1, 1, 1, 1)
+    inner = empty_feature_cache(vae.decoder)
+    hidden = [vae.post_quant_conv((latents[:, i : i + 1] / scale + mean)[None]) for i in range(3)]
+    features = [decoder_inner(vae.decoder, frame, inner) for frame in hidden]
     for tile in tiles_of(10, 13, 8, points=8):
-        alone = decoded_video(vae, latents[:, :, *tile.area()])
-        expected[..., *tile.area(8)] += alone * tile.shares_hw
+        outer = empty_feature_cache(vae.decoder)
+        frames = [
+            decoder_outer(vae.decoder, frame[..., *tile.area()], outer, is_first=number == 0)[0]
+            for number, frame in enumerate(features)
+        ]
+        expected[..., *tile.area(8)] += torch.cat(frames, dim=1).clamp(-1, 1) * tile.shares_hw
     blended = decoded_video(vae, latents, tile_latents=8)
-    assert (blended - expected).abs().max() <= 1e-6
-    assert (blended - decoded_video(vae, latents)).abs().max() > 1e-3  # else nothing was tiled
+    assert (blended - expected).abs().max() <= 1e-5
+    assert (blended - decoded_video(vae, latents)).abs().max() > 1e-4  # else nothing was tiled
 
 
 def test_tiles_that_wait_for_each_other_give_the_same_pictures(vae):
     latents = drawn_latents(5, 8, 12)
     at_once = decoded_video(vae, latents, tile_latents=8)
-    for blend_bytes in (1, 2 * 4 * 64 * 96 * 12):
+    for blend_bytes in (1, 2 * 8 * 12 * (4 * 64 * 3 + 16) * 4):
         assert torch.equal(decoded_video(vae, latents, tile_latents=8, blend_bytes=blend_bytes), at_once)
 
 
-def test_pictures_of_a_standard_segment_are_blended_at_once_and_of_any_size_one_by_one():
-    assert frames_at_once(90, 160) >= 21
-    assert frames_at_once(60, 104) >= 21
-    assert frames_at_once(90, 160, blend_bytes=3 * 4 * 720 * 1280 * 12) == 3
-    assert frames_at_once(90, 160, blend_bytes=0) == 1
+def test_a_standard_segment_is_decoded_at_once_and_pictures_of_any_size_one_by_one():
+    assert frames_at_once(90, 160, feature_channels=384) >= 21
+    latent_frame_bytes = 90 * 160 * (3 * 4 * 64 + 384) * 4
+    assert frames_at_once(90, 160, feature_channels=384, blend_bytes=3 * latent_frame_bytes) == 3
+    assert frames_at_once(90, 160, feature_channels=384, blend_bytes=3 * latent_frame_bytes - 1) == 2
+    assert frames_at_once(90, 160, feature_channels=384, blend_bytes=0) == 1
 
 
 def test_neither_tiles_nor_whole_pictures_take_more_memory_for_a_longer_shot(vae):
@@ -202,7 +211,7 @@ def test_tiles_take_the_memory_of_one_of_them(vae):
 def test_a_stop_is_heard_before_every_latent_frame_of_every_tile(vae):
     calls = []
     decoded_video(vae, drawn_latents(3, 8, 12), tile_latents=8, check=lambda: calls.append(None))
-    assert len(calls) == 3 * 2
+    assert len(calls) == 3 + 3 * 2  # the whole picture's features, then the tiles
 
     def stop_at_fourth():
         calls.append(None)
