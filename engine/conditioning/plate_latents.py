@@ -6,7 +6,8 @@ Source: Wan2.1's image-to-video condition, as in FantasyPortrait's `encode_image
 `WanImageToVideoPipeline.prepare_latents`; several known frames as in FantasyPortrait's long videos.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,7 +18,8 @@ from torch import Tensor
 from engine.conditioning.condition_cache import ConditionCache, array_digest, cache_key
 from engine.conditioning.finite_values import require_numbers
 from engine.conditioning.vae_chunks import empty_feature_cache, never_stop, normalised
-from engine.conditioning.vae_tiles import tiles_of
+from engine.conditioning.vae_halves import encoder_inner, encoder_outer
+from engine.conditioning.vae_tiles import Tile, tiles_of
 from engine.planning.latent_grid import FRAMES_PER_LATENT, LATENT_PIXELS, latent_frame_count
 from engine.protocol.errors import BugError
 
@@ -26,6 +28,7 @@ PLATE_VERSION = 1
 KEPT_VERSION = 2
 
 _WHOLE = 0
+_EVERYWHERE = (slice(None), slice(None))
 
 
 def plate_key(known_BGR_THWC: NDArray[np.uint8], frame_count: int, *, weights: str, precision: str) -> str:
@@ -85,45 +88,75 @@ def plate_condition(
 
     What is not known is encoded as middle grey (zeros). Each mask channel is one of a latent frame's four
     video frames; the first video frame fills all four. The VAE lies on `device`, which holds one chunk at a
-    time, in tiles of `tile_latents` latents a side where that is given: their latents are blended. Raises
+    time, in tiles of `tile_latents` latents a side where that is given: their features are blended. Raises
     BugError for counts and sizes that are no whole latents, UserError where the result holds no numbers,
     and what `check` raises before a chunk of a tile.
     """
     _require_whole_latents(known_BGR_THWC, frame_count)
+    encoder = _ChunkEncoder(vae=vae, known_BGR_THWC=known_BGR_THWC, device=device, check=check)
     rows, columns = (pixels // LATENT_PIXELS for pixels in known_BGR_THWC.shape[1:3])
-    latents_CFhw = torch.zeros(vae.config.z_dim, latent_frame_count(frame_count), rows, columns)
-    for tile in tiles_of(rows, columns, tile_latents):
-        known_tile = known_BGR_THWC[:, *tile.area(LATENT_PIXELS)]
-        encoded = _encoded(vae, known_tile, frame_count, device, check)
-        latents_CFhw[..., *tile.area()].addcmul_(encoded, tile.shares_hw)
+    tiles = tiles_of(rows, columns, tile_latents)
+    latent_frames, known_latents = latent_frame_count(frame_count), latent_frame_count(len(known_BGR_THWC))
+    chunks = range(min(latent_frames, known_latents + _chunks_until_settled(vae)))
+    latents = encoder.whole(chunks) if len(tiles) == 1 else encoder.blended(chunks, tiles)
+    latents += latents[-1:] * (latent_frames - len(chunks))
+    latents_CFhw = require_numbers(normalised(vae, torch.cat(latents, dim=1)), "The VAE")
     mask_MFhw = torch.zeros(MASK_CHANNELS, *latents_CFhw.shape[1:])
-    mask_MFhw[:, : latent_frame_count(len(known_BGR_THWC))] = 1.0
+    mask_MFhw[:, :known_latents] = 1.0
     return torch.cat([mask_MFhw, latents_CFhw])
 
 
-@torch.no_grad()
-def _encoded(
-    vae: AutoencoderKLWan,
-    known_BGR_THWC: NDArray[np.uint8],
-    frame_count: int,
-    device: torch.device,
-    check: Callable[[], None],
-) -> Tensor:
-    remembered = empty_feature_cache(vae.encoder)
-    settled = _chunks_until_settled(vae)
-    latents: list[Tensor] = []
-    grey_chunks = 0
-    for start, stop in _chunk_bounds(frame_count):
-        check()
-        grey_chunks += start >= len(known_BGR_THWC)
-        if grey_chunks > settled:
-            latents.append(latents[-1])
-            continue
-        chunk_1CTHW = _signed_chunk(known_BGR_THWC, start, stop).to(device=device, dtype=vae.dtype)
-        hidden = vae.encoder(chunk_1CTHW, feat_cache=remembered, feat_idx=[0])
-        # a Gaussian's mean is its most likely value; the other half of the channels is its variance
-        latents.append(vae.quant_conv(hidden)[0, : vae.config.z_dim].float().cpu())
-    return require_numbers(normalised(vae, torch.cat(latents, dim=1)), "The VAE")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ChunkEncoder:
+    """Encodes video frames chunk by chunk, at once or in the halves of `vae_halves`."""
+
+    vae: AutoencoderKLWan
+    known_BGR_THWC: NDArray[np.uint8]
+    device: torch.device
+    check: Callable[[], None]
+
+    @torch.no_grad()
+    def whole(self, chunks: range) -> list[Tensor]:
+        """Return each chunk's latents [C, 1, h, w], on the processor."""
+        remembered = empty_feature_cache(self.vae.encoder)
+        return [
+            self._mean(self.vae.encoder(self._chunk(chunk), feat_cache=remembered, feat_idx=[0]))
+            for chunk in chunks
+        ]
+
+    @torch.no_grad()
+    def blended(self, chunks: range, tiles: list[Tile]) -> list[Tensor]:
+        """Return the same by way of features that are blended from tiles, on the processor."""
+        height, width = (pixels // LATENT_PIXELS for pixels in self.known_BGR_THWC.shape[1:3])
+        channels = self.vae.encoder.conv_out.in_channels
+        features = [torch.zeros(1, channels, 1, height, width) for _ in chunks]
+        for tile in tiles:
+            remembered = empty_feature_cache(self.vae.encoder)
+            for chunk in chunks:
+                chunk_13tHW = self._chunk(chunk, tile.area(LATENT_PIXELS))
+                made = encoder_outer(self.vae.encoder, chunk_13tHW, remembered).float().cpu()
+                features[chunk][..., *tile.area()].addcmul_(made, tile.shares_hw)
+        return self._inner(features)
+
+    def _inner(self, features: list[Tensor]) -> list[Tensor]:
+        remembered = empty_feature_cache(self.vae.encoder)
+        latents = []
+        for features_1D1hw in features:
+            self.check()
+            features_on_device = features_1D1hw.to(device=self.device, dtype=self.vae.dtype)
+            latents.append(self._mean(encoder_inner(self.vae.encoder, features_on_device, remembered)))
+        return latents
+
+    def _chunk(self, chunk: int, area: tuple[slice, slice] = _EVERYWHERE) -> Tensor:
+        self.check()
+        start, stop = _chunk_bounds(chunk)
+        chunk_13tHW = _signed_chunk(self.known_BGR_THWC[:, *area], start, stop)
+        return chunk_13tHW.to(device=self.device, dtype=self.vae.dtype)
+
+    def _mean(self, hidden: Tensor) -> Tensor:
+        """A Gaussian's mean is its most likely value; the other half of the channels is its variance."""
+        mean_C1hw: Tensor = self.vae.quant_conv(hidden)[0, : self.vae.config.z_dim]
+        return mean_C1hw.float().cpu()
 
 
 def _require_whole_latents(known_BGR_THWC: NDArray[np.uint8], frame_count: int) -> None:
@@ -134,11 +167,10 @@ def _require_whole_latents(known_BGR_THWC: NDArray[np.uint8], frame_count: int) 
         raise BugError(f"{width} x {height} pixels are not whole latents")
 
 
-def _chunk_bounds(frame_count: int) -> Iterator[tuple[int, int]]:
-    """Yield the video frames of each latent frame, first and behind the last: 0 to 1, 1 to 5, 5 to 9 ..."""
-    yield 0, 1
-    for start in range(1, frame_count, FRAMES_PER_LATENT):
-        yield start, start + FRAMES_PER_LATENT
+def _chunk_bounds(chunk: int) -> tuple[int, int]:
+    """Return a latent frame's video frames, first and behind the last: 0 to 1, 1 to 5, 5 to 9 ..."""
+    stop = 1 + chunk * FRAMES_PER_LATENT
+    return max(stop - FRAMES_PER_LATENT, 0), stop
 
 
 def _signed_chunk(known_BGR_THWC: NDArray[np.uint8], start: int, stop: int) -> Tensor:

@@ -10,6 +10,8 @@ from diffusers import AutoencoderKLWan, FlowMatchEulerDiscreteScheduler, WanImag
 
 from engine.conditioning.condition_cache import ConditionCache
 from engine.conditioning.plate_latents import kept_plate_condition, plate_condition, plate_key
+from engine.conditioning.vae_chunks import empty_feature_cache
+from engine.conditioning.vae_halves import encoder_inner, encoder_outer
 from engine.conditioning.vae_tiles import tiles_of
 from engine.protocol.errors import BugError, UserError
 
@@ -129,24 +131,49 @@ def test_a_plate_no_larger_than_a_tile_is_encoded_as_without_tiles(vae, tile_lat
     assert torch.equal(plate_condition(vae, plate, 9, PROCESSOR, tile_latents=tile_latents), whole)
 
 
-def test_each_tile_is_encoded_as_a_plate_of_its_own_and_blended_by_its_share(vae):
+@pytest.mark.parametrize("chunks", [1, 2, 4])
+def test_the_halves_of_the_encoder_are_the_encoder(vae, chunks):
+    whole, inner, outer = (empty_feature_cache(vae.encoder) for _ in range(3))
+    for chunk in range(chunks):
+        video = signed_video(drawn_frames(4 if chunk else 1, seed=chunk))
+        expected = vae.encoder(video, feat_cache=whole, feat_idx=[0])
+        features = encoder_outer(vae.encoder, video, outer)
+        assert torch.equal(encoder_inner(vae.encoder, features, inner), expected)
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 320), (320, 16)])
+def test_tiles_that_overlap_as_far_as_convolutions_see_give_the_whole_plate(vae, height, width):
+    plate = drawn_frames(1, height, width)
+    difference = plate_condition(vae, plate, 5, PROCESSOR, tile_latents=32)
+    difference -= plate_condition(vae, plate, 5, PROCESSOR)
+    assert difference.abs().max() <= 1e-4
+
+
+def test_each_tile_is_encoded_by_itself_and_its_features_blended_by_its_share(vae):
     known = drawn_frames(5, 80, 104)
-    blended = plate_condition(vae, known, 9, PROCESSOR, tile_latents=8)
-    whole = plate_condition(vae, known, 9, PROCESSOR)
-    expected = torch.zeros(16, 3, 10, 13)
+    features = [torch.zeros(1, 16, 1, 10, 13) for _ in range(2)]
     for tile in tiles_of(10, 13, 8):
-        alone = plate_condition(vae, known[:, *tile.area(8)], 9, PROCESSOR)[4:]
-        expected[..., *tile.area()] += alone * tile.shares_hw
+        outer = empty_feature_cache(vae.encoder)
+        video = signed_video(known[:, *tile.area(8)])
+        for total, chunk in zip(features, (video[:, :, :1], video[:, :, 1:]), strict=True):
+            total[..., *tile.area()] += encoder_outer(vae.encoder, chunk, outer) * tile.shares_hw
+    inner = empty_feature_cache(vae.encoder)
+    moments = [vae.quant_conv(encoder_inner(vae.encoder, frame, inner)) for frame in features]
+    mean = torch.tensor(vae.config.latents_mean).view(-1, 1, 1, 1)
+    deviation = torch.tensor(vae.config.latents_std).view(-1, 1, 1, 1)
+    expected = (torch.cat(moments, dim=2)[0, :16] - mean) / deviation
+    blended = plate_condition(vae, known, 5, PROCESSOR, tile_latents=8)
+    whole = plate_condition(vae, known, 5, PROCESSOR)
     assert torch.equal(blended[:4], whole[:4])
-    assert (blended[4:] - expected).abs().max() <= 1e-6
-    assert (blended[4:] - whole[4:]).abs().max() > 1e-3  # else nothing was tiled
+    assert (blended[4:] - expected).abs().max() <= 1e-5
+    assert (blended[4:] - whole[4:]).abs().max() > 1e-4  # else nothing was tiled
 
 
 def test_a_stop_is_heard_before_every_chunk_of_every_tile(vae):
     calls = []
     plate = drawn_frames(1, 64, 96)
     plate_condition(vae, plate, 9, PROCESSOR, tile_latents=8, check=lambda: calls.append(None))
-    assert len(calls) == 3 * 2
+    assert len(calls) == 3 * 2 + 3  # the tiles, then the whole picture's features
 
 
 @pytest.mark.parametrize(("known", "frame_count"), [(2, 5), (1, 6), (9, 5), (0, 5)])
