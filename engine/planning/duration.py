@@ -6,6 +6,7 @@ rate of the device's own memory.
 """
 
 from dataclasses import dataclass
+from math import floor
 
 from engine.planning.flop import Flop, product, step_flop
 from engine.planning.latent_grid import FRAMES_PER_LATENT
@@ -86,6 +87,20 @@ class Durations:
         """Return the seconds of all steps of all pieces."""
         return sum(count.times * self._step(choice, count).seconds for count in choice.segment.steps)
 
+    def turning_points(self, choice: PlanChoice) -> set[int]:
+        """Return the numbers of residents at which a step begins or ceases to wait for copies or the disk."""
+        block, found = self._memory.block(choice), set[int]()
+        for count in choice.segment.steps:
+            step = self._step(choice, count)
+            for waits, rate in (
+                (step.transfer, self._copy_rate(choice)),
+                (step.disk, self._rates.disk_bytes_per_s),
+            ):
+                over = (waits - step.arithmetic) * rate / block
+                found |= {choice.residents + floor(over), choice.residents + floor(over) + 1}
+        pinnable = (self._rates.pinnable_bytes - self._memory.streamed_on_host(choice)) // block
+        return found | {choice.residents - pinnable}
+
     def between_pieces(self, choice: PlanChoice) -> float:
         """Return the seconds in which blocks come back to the device after the VAE has worked."""
         if not choice.releases_blocks or self._on_processor:
@@ -127,16 +142,18 @@ class Durations:
         bank = self._size.blocks * self._memory.bank_block(choice)
         copied = streamed + (bank if choice.bank_place is BankPlace.HOST else 0)
         copied += sum(self._pairs_again(choice, load, count) for load in choice.segment.adapters)
-        pinned = choice.host_place is not HostPlace.PAGEABLE and rates.pinned_bytes_per_s > 0
-        rate = rates.pinned_bytes_per_s if pinned else rates.pageable_bytes_per_s
         return StepTime(
             arithmetic=starting
             + flop.products / rates.product_flop_per_s[choice.precision]
             + flop.attention / rates.attention_flop_per_s[choice.precision],
-            transfer=copied / rate,
-            disk=streamed / rates.disk_bytes_per_s if choice.host_place is HostPlace.DISK else 0.0,
+            transfer=copied / self._copy_rate(choice),
+            disk=streamed / self._rates.disk_bytes_per_s if choice.host_place is HostPlace.DISK else 0.0,
             overlaps=choice.slots != 1,
         )
+
+    def _copy_rate(self, choice: PlanChoice) -> float:
+        pinned = choice.host_place is not HostPlace.PAGEABLE and self._rates.pinned_bytes_per_s > 0
+        return self._rates.pinned_bytes_per_s if pinned else self._rates.pageable_bytes_per_s
 
     def _pairs_again(self, choice: PlanChoice, load: AdapterLoad, count: BranchCount) -> int:
         """Projections of characters that are not kept come to the device in each step again."""

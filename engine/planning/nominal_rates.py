@@ -9,6 +9,18 @@ _PINNED, _PAGEABLE, _DISK = 12e9, 4e9, 1e9
 _PRODUCTS, _ATTENTION, _FLOAT32 = 4e13, 3e13, 1e13
 
 
+UNMEASURED = MachineRates(
+    pinned_bytes_per_s=0.0,
+    pageable_bytes_per_s=0.0,
+    disk_bytes_per_s=0.0,
+    product_flop_per_s={},
+    attention_flop_per_s={},
+    pinnable_bytes=0,
+    has_eight_bit=True,
+)
+"""Of a processor that nobody has measured yet."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilledRates:
     """Rates without gaps. `knows_steps`: whether those of steps were measured; `knows_all`: others too."""

@@ -110,11 +110,21 @@ class PhaseMemory:
 
         Encoders come one after another, before the transformer.
         """
-        held = self._held_on_host(choice)
+        held = self.process_and_held(choice)
         if self._on_processor:
-            return PROCESS_BYTES + held + max(phases.values())
-        loaded = max(self._encoder_on_host(choice), held + self._blocks_on_host(choice))
-        return PROCESS_BYTES + loaded
+            return held + max(phases.values())
+        return max(PROCESS_BYTES + self._encoder_on_host(choice), held + self._blocks_on_host(choice))
+
+    def process_and_held(self, choice: PlanChoice) -> int:
+        """Return the host memory of the process and of what it holds beside blocks and phases.
+
+        Adapters, keys and values of texts and image, noise and checkpoints, pictures that are blended; on the
+        processor also the blocks that are read ahead.
+        """
+        ring = 0
+        if self._on_processor and choice.host_place is HostPlace.DISK:
+            ring = RING_BUFFERS * self.block(choice)
+        return PROCESS_BYTES + self._held_on_host(choice) + ring
 
     def _blocks_on_host(self, choice: PlanChoice) -> int:
         block = self.block(choice)
@@ -127,7 +137,6 @@ class PhaseMemory:
         return waiting + loading + self._sizes.vae.parameters * FLOAT32_BYTES
 
     def _held_on_host(self, choice: PlanChoice) -> int:
-        """Adapters, keys and values of texts and image, noise and checkpoints, pictures that are blended."""
         transformer, number = self._sizes.transformer, NUMBER_BYTES[choice.precision]
         shared = self._workload.texts * PROMPT_TOKENS + transformer.image_tokens
         kept = 0 if self._on_processor else 2 * transformer.blocks * shared * transformer.width * number

@@ -140,9 +140,8 @@ class PlanSearch:
 
     def _with_residents(self, choice: PlanChoice) -> Iterator[PlanChoice]:
         """Yield the choice with as many residents as fit: all of them without slots, else fewer with them."""
-        room = self._budget - max(self._memory.beside_blocks(choice).values())
-        block = self._memory.block(choice)
-        most = min(self._blocks, room // block)
+        room = self._room(choice) // self._memory.block(choice)
+        most = min(self._blocks, room)
         if most < 0:
             return
         if self._limits.no_residents:
@@ -152,11 +151,28 @@ class PlanSearch:
         if most == self._blocks:
             yield replace(choice, residents=most, slots=0)
             return
-        most = min(most, room // block - choice.slots)
-        if most < 0 or (self._is_processor and choice.host_place is not HostPlace.DISK):
-            return
-        slots = min(choice.slots, self._blocks - most)
-        yield replace(choice, residents=most, slots=slots)
+        most = min(most, room - choice.slots)
+        for residents in self._worth_trying(choice, most):
+            slots = min(choice.slots, self._blocks - residents)
+            yield replace(choice, residents=residents, slots=slots)
+
+    def _room(self, choice: PlanChoice) -> int:
+        """Return the bytes that are left for blocks on the device; for the processor both bounds hold."""
+        beside = max(self._memory.beside_blocks(choice).values())
+        if not self._is_processor:
+            return self._budget - beside
+        return min(self._budget, self._host - self._memory.process_and_held(choice)) - beside
+
+    def _worth_trying(self, choice: PlanChoice, most: int) -> list[int]:
+        """Return how many residents to try: as many as fit.
+
+        Where they are released for the VAE each costs a copy for every piece, so it may pay to have fewer:
+        the time is least at one end, or where a copy is just hidden by the arithmetic, or where the rest can
+        just be pinned.
+        """
+        if most <= 0 or not choice.releases_blocks:
+            return [most] if most >= 0 else []
+        return sorted({0, most, *(count for count in self._time.turning_points(choice) if 0 < count < most)})
 
     def _host_places(self) -> tuple[HostPlace, ...]:
         if self._is_processor:
@@ -214,6 +230,8 @@ class PlanSearch:
 
     def _encoders(self, choice: PlanChoice) -> _Places:
         """Return the first place in which each encoder fits: the device, layer by layer, the processor."""
+        if self._is_processor:
+            return _Places(text=EncoderPlace.DEVICE, image=EncoderPlace.DEVICE)
         places = (EncoderPlace.DEVICE, EncoderPlace.STREAMED)
         text = [place for place in places if self._memory.text_encoder(choice, place) <= self._budget]
         image = [place for place in places if self._memory.image_encoder(choice, place) <= self._budget]

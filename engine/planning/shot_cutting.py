@@ -16,6 +16,7 @@ from engine.planning.latent_grid import FRAMES_PER_LATENT, latent_frame_count
 from engine.planning.model_time import ModelTime
 from engine.planning.network_sizes import BundleSizes
 from engine.planning.prompt_text import clean_prompt
+from engine.planning.region_area import least_area, most_area
 from engine.planning.shot_pieces import Piece, WindowPlan, continuation_pieces
 from engine.protocol.curves import Channel, value_at
 from engine.protocol.diffusion_settings import DiffusionSettings, LongShotMode
@@ -34,8 +35,9 @@ _Counts = Counter[tuple[frozenset[AdapterName], ...]]
 class AdapterLoad:
     """What an adapter brings to a pass: `tokens` of each character, at most `window` seen by a latent frame.
 
-    `shared_of_frame`: how much of the picture (0..1) attends to all characters, at most; `own_of_frame`: to a
-    single one of several.
+    `is_whole`: all of the picture attends to it, since there is but one character; else rows are gathered:
+    `shared_of_frame` is how much of the picture (0..1) attends to all the adapter's characters, at most, and
+    `own_of_frame` how much to a single one of several.
     """
 
     name: AdapterName
@@ -43,6 +45,7 @@ class AdapterLoad:
     characters: int
     tokens: int
     window: int
+    is_whole: bool = True
     shared_of_frame: float = 1.0
     own_of_frame: float = 0.0
 
@@ -190,7 +193,28 @@ class ShotCutting:
             characters=len(self._people[name]),
             tokens=max(shown) if compacted else timeline,
             window=ranges[0][1] - ranges[0][0] + 1,
+            is_whole=len(self._request.characters) == 1,
+            shared_of_frame=self._shared_of_frame(name),
+            own_of_frame=self._own_of_frame(name),
         )
+
+    def _shared_of_frame(self, name: AdapterName) -> float:
+        """Return the picture's share that is in no region of a character this adapter tells apart, at most.
+
+        With one character that is its own region too; regions may grow, so they are taken as they are drawn.
+        """
+        people = self._people[name]
+        apart = self._request.characters if len(people) > 1 else self._without(people[0])
+        return 1.0 - max((least_area(character.region, self._request) for character in apart), default=0.0)
+
+    def _without(self, one: CharacterInput) -> list[CharacterInput]:
+        return [each for each in self._request.characters if each is not one]
+
+    def _own_of_frame(self, name: AdapterName) -> float:
+        people = self._people[name]
+        if len(people) == 1:
+            return 0.0
+        return max(most_area(character.region, self._request) for character in people)
 
     def _heard_frames(self, name: AdapterName) -> frozenset[int]:
         """Return the latent frames in which any character's strength for an adapter is not 0."""

@@ -56,7 +56,8 @@ class StepMemory:
         """Return what is there between two steps: noise, samples and predictions of a piece, its plate."""
         latents = self._segment.piece_latents * self._frame_tokens * self._latents_of_token(FLOAT32_BYTES)
         plate = latents * (self._size.channels_in - self._size.channels_out) // self._size.channels_out
-        return _SHOT_TENSORS[self._solver] * latents + plate
+        blended = 2 if self._segment.windows > 1 else 0
+        return (_SHOT_TENSORS[self._solver] + blended) * latents + plate
 
     def velocity_bytes(self) -> int:
         """Return the most that computing all branches' velocities takes: the greatest of the stages."""
@@ -113,13 +114,11 @@ class StepMemory:
         number, windows = self._number, self._windows(load)
         rows, own = self._rows_at_once(load.shared_of_frame), self._rows_at_once(load.own_of_frame)
         added = rows * (number + FLOAT32_BYTES)
-        if (
-            load.characters > 1
-        ):  # rows are gathered and written back: their queries, and what was there, twice
+        if not load.is_whole:  # gathered and written back: their queries, what was there, and the sum
             rows = max(rows, own)
             added = rows * (3 * number + 2 * FLOAT32_BYTES) + 2 * own * number
         if self._casts:
-            added += rows * FLOAT32_BYTES * (2 if load.characters == 1 else 1)
+            added += rows * FLOAT32_BYTES * (2 if load.is_whole else 1)
         there = self._hidden() + 2 * self._all(number) + self._left_over(2) + self._made(load)
         return there + max(3 * windows, 2 * windows + added)
 
@@ -150,7 +149,7 @@ class StepMemory:
     def _windows(self, load: AdapterLoad) -> int:
         """Keys, or values, of the windows that are looked at together: of several characters, all frames'."""
         frames = self._segment.latent_frames
-        if load.characters == 1:
+        if load.is_whole:
             frames = min(frames, max(1, MOST_ROWS // self._frame_tokens))
         return frames * load.characters * load.window * self._size.width * self._number
 
