@@ -68,7 +68,8 @@ class BlockStreamer(Generic[Item]):
 
     `layouts`: one for each item. `make` is called once for each buffer and layout; what it returns must keep
     nothing but these tensors. `residents`: the buffers on the device, filled, of the items that stay.
-    `source` gives the others, and belongs to the streamer from now on. The first copies begin at once.
+    `source` gives the others and belongs to the streamer from now on. The first copies begin at once. Raises
+    UserError where the first items cannot be read, torch's own errors where the device has no memory left.
     """
 
     def __init__(
@@ -95,7 +96,11 @@ class BlockStreamer(Generic[Item]):
         self._in_use = False
         for number, buffer_B in residents.items():
             self._reside(number, buffer_B)
-        self.refill()
+        try:
+            self.refill()
+        except BaseException:
+            self.close()
+            raise
 
     def __len__(self) -> int:
         """Return how many items a step uses."""

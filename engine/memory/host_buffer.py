@@ -46,7 +46,11 @@ def _pages(size_bytes: int) -> mmap.mmap:
     """Return new pages of this process alone."""
     if sys.platform == "win32":
         return mmap.mmap(-1, size_bytes)
-    return mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    pages = mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_DONTFORK"):
+        # A page that a child process shares is copied when it is written to: the card would read the old one.
+        pages.madvise(mmap.MADV_DONTFORK)
+    return pages
 
 
 def _registered(bytes_B: torch.Tensor, device: torch.device) -> bool:

@@ -52,7 +52,8 @@ class ReadAhead:
     """A source of streamed items (see `ItemSource`) that holds no more than `buffers` of them at once.
 
     `order`: their numbers in the order of use. `pin_for`: the card that copies from the buffers. Reading
-    begins at once. The reader belongs to it from now on.
+    begins at once. The reader belongs to it from now on. Raises MemoryError or OSError without room for the
+    buffers.
     """
 
     def __init__(
@@ -68,7 +69,11 @@ class ReadAhead:
         self._reader, self._order = reader, list(order)
         size_bytes = max(reader.item_bytes(number) for number in order) if order else 0
         count = min(buffers, len(self._order))
-        self._buffers = [HostBuffer(size_bytes, pin_for=pin_for) for _ in range(count)]
+        try:
+            self._buffers = [HostBuffer(size_bytes, pin_for=pin_for) for _ in range(count)]
+        except BaseException:
+            reader.close()
+            raise
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-ahead")
         self._readings: deque[_Reading] = deque()
         self._taken: _Reading | None = None

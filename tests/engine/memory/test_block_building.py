@@ -313,3 +313,34 @@ def test_blocks_that_a_card_cannot_read_by_itself_are_brought_by_a_thread(model)
     blocks.close()
     assert seen == [True] * 10
     assert not any(thread.name.startswith("read-ahead") for thread in threading.enumerate())
+
+
+def test_where_not_all_can_be_pinned_none_is_but_what_the_thread_brings_them_to(model, monkeypatch):
+    size, pinned = BlockShape(model.blocks[0]).layout.size_bytes, []
+
+    def registered(bytes_B, device):  # noqa: N803
+        if len(pinned) < 3:
+            pinned.append(bytes_B.data_ptr())
+            return True
+        return False
+
+    monkeypatch.setattr("engine.memory.host_buffer._registered", registered)
+    monkeypatch.setattr("engine.memory.host_buffer._unregister", pinned.remove)
+    builder = built(model, BlockPlaces(residents=frozenset({0})), SimulatedLane(copies_late))
+    assert builder.host.pinned_bytes == 3 * size
+    assert builder.host_place is HostPlace.PAGEABLE
+    blocks = builder.finished()
+    assert builder.host.pinned_bytes == 0
+    assert len(pinned) == 2  # the buffers of the thread
+    blocks.close()
+    assert pinned == []
+
+
+def test_where_all_are_pinned_they_are_copied_from_where_they_are(model, monkeypatch):
+    pinned = []
+    monkeypatch.setattr("engine.memory.host_buffer._registered", lambda *block: not pinned.append(block))
+    monkeypatch.setattr("engine.memory.host_buffer._unregister", lambda address: pinned.pop())
+    builder = built(model, BlockPlaces(residents=frozenset({0})), SimulatedLane(copies_late))
+    assert builder.host_place is HostPlace.PINNED
+    builder.finished().close()
+    assert pinned == []

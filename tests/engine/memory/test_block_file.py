@@ -1,6 +1,7 @@
 """Blocks in a file: what was written or nothing at all."""
 
 import errno
+import hashlib
 import os
 from pathlib import Path
 
@@ -109,6 +110,16 @@ def test_damaged_bytes_are_told_once_they_are_read_and_the_file_is_made_anew(pat
     assert "damaged" in str(caught.value)
     assert "Render again" in caught.value.report.next_step
     assert not path.exists()
+
+
+def test_bytes_are_compared_with_what_was_written_once_for_each_item(path, monkeypatch):
+    file, compared = open_block_file(path, LAYOUTS, WHOSE), []
+    digest = hashlib.sha256
+    monkeypatch.setattr(hashlib, "sha256", lambda data: compared.append(len(data)) or digest(data))
+    for number in (0, 1, 0, 1, 1):
+        loaded(file, number)
+    file.close()
+    assert compared == [LAYOUTS[0].size_bytes, LAYOUTS[1].size_bytes]
 
 
 def test_a_file_that_is_cut_off_while_it_is_read_is_told(path):

@@ -140,6 +140,18 @@ def test_a_lane_that_computes_without_waiting_for_copies_is_found_out():
     assert seen == [(0, False), (0, False)]
 
 
+def test_memory_that_computation_still_uses_is_not_copied_to_when_it_becomes_a_slot(monkeypatch):
+    """An allocator lends memory again as soon as nobody holds it; the device may not have come that far."""
+    lane, seen = SimulatedLane(copies_early), []
+    before = torch.full((4096,), 77, dtype=torch.uint8)
+    lane.compute(lambda: seen.append(bool((before == 77).all())))
+    monkeypatch.setattr(BlockStreamer, "_allocated", lambda self, size_bytes: before[:size_bytes])
+    streamer = streamer_of(lane, count=2, residents={1}, slots=1)
+    use(streamer, lane, 0, [])
+    streamer.close()
+    assert seen == [True]
+
+
 def test_the_processor_never_waits_in_steps():
     lane, seen = SimulatedLane(copies_late), []
     streamer = streamer_of(lane, count=5, residents={2}, slots=2)

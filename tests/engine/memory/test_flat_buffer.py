@@ -1,5 +1,7 @@
 """Flat buffers: tensors beside one another in the memory they were given."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -77,6 +79,15 @@ def test_host_memory_has_the_size_asked_for_and_starts_at_a_page(size_bytes):
     buffer.unpin()
     del buffer
     assert bool((kept == 7).all())
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="the system does not tell of its pages")
+def test_child_processes_get_no_share_of_the_memory():
+    buffer = HostBuffer(3_000_000)
+    begin = f"{buffer.bytes_B.data_ptr():x}-"
+    told = Path("/proc/self/smaps").read_text("utf-8").partition(f"\n{begin}")[2]
+    flags = next(line for line in told.splitlines() if line.startswith("VmFlags"))
+    assert "dc" in flags.split()  # do not copy on fork
 
 
 def test_a_device_that_pins_nothing_is_told():

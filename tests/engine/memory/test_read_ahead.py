@@ -151,9 +151,10 @@ def test_no_more_is_read_ahead_than_there_are_buffers():
     ring.close()
 
 
-def test_an_error_in_the_middle_ends_the_step_that_needs_the_item_and_may_be_mended():
+@pytest.mark.parametrize("buffers", [1, 3])
+def test_an_error_in_the_middle_ends_the_step_that_needs_the_item_and_may_be_mended(buffers):
     disk = Disk(5, broken={3})
-    streamer = streamer_of(disk, PlainLane(PROCESSOR))
+    streamer = streamer_of(disk, PlainLane(PROCESSOR), buffers=buffers)
     with pytest.raises(UserError, match="The disk is broken") as caught:
         for number in range(5):
             with streamer.use(number) as tensors:
@@ -167,6 +168,21 @@ def test_an_error_in_the_middle_ends_the_step_that_needs_the_item_and_may_be_men
         with streamer.use(number) as tensors:
             assert is_item(tensors, number)
     streamer.close()
+
+
+def test_a_disk_that_is_broken_from_the_beginning_is_told_and_let_go():
+    disk = Disk(5, broken={1})
+    with pytest.raises(UserError, match="The disk is broken"):
+        streamer_of(disk, PlainLane(PROCESSOR), residents={3})
+    assert disk.is_closed
+
+
+def test_without_memory_for_the_buffers_the_disk_is_let_go(monkeypatch):
+    disk = Disk(2)
+    monkeypatch.setattr(disk, "item_bytes", lambda number: 2**62)
+    with pytest.raises((OSError, MemoryError)):
+        ReadAhead(disk, range(2))
+    assert disk.is_closed
 
 
 def test_an_error_of_any_kind_reaches_the_render():
@@ -191,6 +207,22 @@ def test_a_device_that_failed_is_told_by_the_reading_that_waited_for_it():
     with pytest.raises(RuntimeError, match="lost"):
         source.take(1)
     source.close()
+
+
+def test_beginning_again_reads_nothing_of_what_is_not_wanted_any_more():
+    disk, gate = Disk(9), threading.Event()
+    source = ReadAhead(disk, range(9), buffers=4)
+    source._thread.submit(gate.wait)
+    source.take(0)
+    source.sent(0, DoneMark())
+    for number in (1, 2, 3):
+        source.take(number)
+        source.sent(number, DoneMark())
+    source.restart()
+    gate.set()
+    source.take(0)
+    source.close()
+    assert 4 not in disk.reads
 
 
 def test_closing_while_an_item_is_read_waits_for_that_one_alone():
