@@ -20,6 +20,7 @@ from desktop.commands.edit_history import EditHistory
 from desktop.commands.engine_notices import EngineNotices
 from desktop.commands.imports import Imports
 from desktop.commands.marker_edits import MarkerEdits
+from desktop.commands.memory_warnings import MemoryWarnings
 from desktop.commands.renders import Renders
 from desktop.commands.scene_edits import SceneEdits
 from desktop.engine_link.engine_link import EngineLink
@@ -27,6 +28,7 @@ from desktop.panels.desk import Desk
 from desktop.state.bundle_shelf import BundleShelf
 from desktop.state.live_draft import LiveDraft
 from desktop.state.media_looks import MediaLooks
+from desktop.state.memory_outlook import MemoryOutlook, OutlookSource, ThisMachine
 from desktop.state.notices import Notices
 from desktop.state.playback import Playback
 from desktop.state.player import Player
@@ -51,10 +53,19 @@ OLDER_LOGS = 3
 class Application(QObject):
     """Everything that lives as long as the window. `close` ends threads and the line to the engine."""
 
-    def __init__(self, application: QApplication, *, data: Path, cache: Path) -> None:
+    def __init__(
+        self,
+        application: QApplication,
+        *,
+        data: Path,
+        cache: Path,
+        outlook_source: OutlookSource | None = None,
+    ) -> None:
         super().__init__()
         self._pool = TaskPool()
         self._draft_pool = TaskPool(threads=1)
+        self._planning_pool = TaskPool()
+        self._outlook_source = outlook_source or ThisMachine()
         self.desk = self._build_desk(application, data, cache)
         choice = self.desk.preferences.theme()
         if choice in set(ThemeChoice):
@@ -79,6 +90,8 @@ class Application(QObject):
         desk.live.stop()
         desk.sources.close()
         self._draft_pool.close()
+        self._outlook_source.close()
+        self._planning_pool.close()
         self._pool.close()
         desk.preferences.close()
         self.window.deleteLater()
@@ -94,7 +107,10 @@ class Application(QObject):
         link = EngineLink()
         queue, shelf = RenderQueue(link), BundleShelf(self._pool, data)
         choice = RenderChoice(session, shelf)
+        outlook = MemoryOutlook(session, choice, self._planning_pool, self._outlook_source)
+        renders = Renders(session, queue, link, choice=choice, notices=notices)
         self._engine_notices = EngineNotices(link, queue, notices)
+        self._memory_warnings = MemoryWarnings(renders, outlook, notices)
         return Desk(
             theme=theme,
             preferences=Preferences(data / PREFERENCES_NAME),
@@ -109,6 +125,7 @@ class Application(QObject):
             queue=queue,
             shelf=shelf,
             choice=choice,
+            outlook=outlook,
             notices=notices,
             questions=questions,
             history=history,
@@ -118,7 +135,7 @@ class Application(QObject):
             curves=CurveEdits(session, history),
             markers=MarkerEdits(session, history),
             imports=Imports(session, history, self._pool, notices=notices),
-            renders=Renders(session, queue, link, choice=choice, notices=notices),
+            renders=renders,
         )
 
 

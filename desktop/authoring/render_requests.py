@@ -29,6 +29,10 @@ LARGEST_SIDE_PX = 8192
 MOST_FRAMES = 200_000
 LARGEST_SEED = 2**31 - 1
 MOST_TAKES = 100
+OFFERED_LONG_SIDES_PX = {
+    RendererName.DRAFT: (1280, 1920, 960, 640),
+    RendererName.DIFFUSION: (1280, 960, 640, 512),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +201,18 @@ def usual_size(renderer: RendererName, plate_width: int, plate_height: int) -> t
         return diffusion_size(plate_width, plate_height)
     scale = min(1.0, DRAFT_LONG_SIDE_PX / max(plate_width, plate_height))
     return max(2, 2 * round(plate_width * scale / 2)), max(2, 2 * round(plate_height * scale / 2))
+
+
+def offered_sizes(renderer: RendererName, plate_width: int, plate_height: int) -> tuple[tuple[int, int], ...]:
+    """Return sizes in pixels to choose from besides the usual one: the plate's shape, with even sides."""
+    shares = [side / max(plate_width, plate_height) for side in OFFERED_LONG_SIDES_PX[renderer]]
+    return tuple(
+        (
+            max(SMALLEST_SIDE_PX, 2 * round(plate_width * share / 2)),
+            max(SMALLEST_SIDE_PX, 2 * round(plate_height * share / 2)),
+        )
+        for share in shares
+    )
 
 
 def _render_size(

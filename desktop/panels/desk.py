@@ -14,6 +14,7 @@ from desktop.engine_link.engine_link import EngineLink
 from desktop.state.bundle_shelf import BundleShelf
 from desktop.state.live_draft import LiveDraft
 from desktop.state.media_looks import MediaLooks
+from desktop.state.memory_outlook import MemoryOutlook
 from desktop.state.notices import Notices
 from desktop.state.playback import Playback
 from desktop.state.player import Player
@@ -44,6 +45,7 @@ class Desk:
     queue: RenderQueue
     shelf: BundleShelf
     choice: RenderChoice
+    outlook: MemoryOutlook
     notices: Notices
     questions: Questions
     history: EditHistory

@@ -5,7 +5,13 @@ import secrets
 from PySide6.QtCore import QObject, Signal
 
 from desktop.authoring.diffusion_settings import USUAL, DiffusionChoice, choose_bundle, what_is_missing
-from desktop.authoring.render_requests import LARGEST_SEED, RenderSettings, settings_of_takes, usual_size
+from desktop.authoring.render_requests import (
+    LARGEST_SEED,
+    RenderSettings,
+    offered_sizes,
+    settings_of_takes,
+    usual_size,
+)
 from desktop.state.bundle_shelf import BundleShelf
 from desktop.state.project_session import ProjectSession
 from desktop.state.render_pace import diffusion_seconds, draft_seconds
@@ -119,6 +125,13 @@ class RenderChoice(QObject):
         if scene is None:
             return None
         return usual_size(self._renderer, scene.plate.probe.width or 1, scene.plate.probe.height or 1)
+
+    def offered_sizes(self) -> tuple[tuple[int, int], ...]:
+        """Return the sizes to choose from besides the usual one; none without a scene."""
+        scene = self._session.scene
+        if scene is None:
+            return ()
+        return offered_sizes(self._renderer, scene.plate.probe.width or 1, scene.plate.probe.height or 1)
 
     def trouble(self) -> str:
         """Return why the scene cannot be rendered in diffusion quality, in sentences; empty if it can."""

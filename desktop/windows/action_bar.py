@@ -4,9 +4,12 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenuBar, QPushButton, QWidget
 
+from desktop.models.plan_words import TONE_OF_VERDICT, verdict_words
+from desktop.models.tones import StatusTone, tone_colour
 from desktop.models.words import duration_words, quality_word, shortened
 from desktop.panels.desk import Desk
 from desktop.widgets.labels import TextTone, label
+from desktop.widgets.status_dot import StatusDot
 from engine.protocol.render_request import RendererName
 
 BAR_PX = 31
@@ -33,6 +36,7 @@ class ActionBar(QWidget):
         self._row = QHBoxLayout(self)
         self.renderer_button = QPushButton()
         self.renderer_button.setAccessibleName(self.tr("Renderer"))
+        self.plan_dot = StatusDot()
         self.plan_button = QPushButton()
         self.plan_button.setAccessibleName(self.tr("Plan of the next render"))
         self.render_button = QPushButton(self.tr("Queue render"))
@@ -54,14 +58,27 @@ class ActionBar(QWidget):
         self.renderer_button.setText(f"{self._quality_words()} ▾")
         self.plan_button.setVisible(scene is not None)
         self.plan_button.setText(self._plan_words())
+        self._show_dot()
         can_render = scene is not None and bool(scene.characters)
         self.render_button.setEnabled(can_render)
         self.render_button.setToolTip(
-            self.tr("Queue a take of this scene")
-            if can_render
-            else self.tr("Add a scene and a character first")
+            self._render_hint() if can_render else self.tr("Add a scene and a character first")
         )
         self._place_name()
+
+    def _show_dot(self) -> None:
+        planned = self._desk.outlook.planned
+        self.plan_dot.setVisible(planned is not None and self.plan_button.isVisibleTo(self))
+        tone = StatusTone.NONE if planned is None else TONE_OF_VERDICT[planned.verdict]
+        self.plan_dot.set_colour(tone_colour(tone, self._desk.theme.tokens))
+
+    def _render_hint(self) -> str:
+        planned = self._desk.outlook.planned
+        if planned is None or planned.refusal is None:
+            return self.tr("Queue a take of this scene")
+        return self.tr("%s It can be queued; the engine decides when its turn comes.") % (
+            planned.refusal.reason
+        )
 
     def _quality_words(self) -> str:
         choice = self._desk.choice
@@ -71,11 +88,23 @@ class ActionBar(QWidget):
         return f"{quality} · {shortened(choice.bundle.name) if choice.bundle else self.tr('no bundle')}"
 
     def _plan_words(self) -> str:
-        choice = self._desk.choice
-        seconds = choice.estimate_s()
-        time = self.tr("time not known yet") if seconds is None else self._about(seconds)
+        choice, planned = self._desk.choice, self._desk.outlook.planned
         takes = [self.tr("%d takes") % choice.take_count] if choice.take_count > 1 else []
+        if planned is not None and planned.refusal is not None:
+            return " · ".join([verdict_words(planned.verdict), *takes])
+        seconds = self._seconds()
+        time = self.tr("time not known yet") if seconds is None else self._about(seconds)
+        if planned is not None:
+            return " · ".join([verdict_words(planned.verdict), *takes, time])
         return self.tr("Plan: %s") % " · ".join([*takes, time])
+
+    def _seconds(self) -> float | None:
+        """How long the takes last: as measured before, else as planned."""
+        choice, planned = self._desk.choice, self._desk.outlook.planned
+        measured = choice.estimate_s()
+        if measured is not None or planned is None or planned.plan is None or planned.plan.seconds is None:
+            return measured
+        return planned.plan.seconds * choice.take_count
 
     def _about(self, seconds: float) -> str:
         return self.tr("about %s") % duration_words(seconds)
@@ -90,6 +119,8 @@ class ActionBar(QWidget):
         row.addStretch(1)
         row.addWidget(self.renderer_button)
         row.addSpacing(14)
+        row.addWidget(self.plan_dot)
+        row.addSpacing(6)
         row.addWidget(self.plan_button)
         row.addSpacing(14)
         row.addWidget(self.render_button)
@@ -100,6 +131,8 @@ class ActionBar(QWidget):
         self.plan_button.clicked.connect(self.plan_wanted)
         self.renderer_button.clicked.connect(self.renderer_wanted)
         self._desk.choice.choice_changed.connect(self.refresh)
+        self._desk.outlook.outlook_changed.connect(self.refresh)
+        self._desk.theme.theme_changed.connect(self.refresh)
         for signal in (session.project_opened, session.project_closed, session.project_changed):
             signal.connect(self.refresh)
 

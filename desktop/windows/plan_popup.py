@@ -12,11 +12,10 @@ from desktop.panels.desk import Desk
 from desktop.widgets.form_controls import CheckBox, ChoiceBox
 from desktop.widgets.labels import TextTone, label
 from desktop.widgets.segments import Segments
+from desktop.windows.outlook_block import WIDTH_PX, OutlookBlock
 from engine.protocol.diffusion_limits import MOST_STEPS
 from engine.protocol.render_request import RendererName
 
-LONG_SIDES = {RendererName.DRAFT: (1280, 1920, 960, 640), RendererName.DIFFUSION: (1280, 960, 640, 512)}
-WORDS_PX = 300
 TEXT_MARGIN_PX = 6
 
 
@@ -30,7 +29,8 @@ class PlanPopup(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setObjectName("plan_popup")
         self.words = label(tone=TextTone.QUIET, wraps=True)
-        self.words.setFixedWidth(WORDS_PX)
+        self.words.setFixedWidth(WIDTH_PX)
+        self.outlook = OutlookBlock(desk)
         self.quality = Segments(
             {name.value: quality_word(name.value) for name in RendererName}, self.tr("Quality")
         )
@@ -49,6 +49,7 @@ class PlanPopup(QWidget):
     def open_below(self, anchor: QWidget) -> None:
         """Show the plan under its button."""
         self._desk.shelf.look()
+        self._desk.outlook.look_again()
         self._corner = anchor.mapToGlobal(QPoint(anchor.width(), anchor.height() + 4))
         self._fill()
         self.show()
@@ -92,11 +93,13 @@ class PlanPopup(QWidget):
         column.setContentsMargins(14, 12, 14, 12)
         column.setSpacing(8)
         column.addLayout(form)
+        column.addWidget(self.outlook)
         column.addWidget(self.words)
 
     def _bind(self) -> None:
         choice = self._desk.choice
         choice.choice_changed.connect(self._on_choice_changed)
+        self._desk.outlook.outlook_changed.connect(self._on_outlook_changed)
         self.quality.chosen.connect(lambda key: choice.set_renderer(RendererName(key)))
         self.bundle_choice.activated.connect(
             lambda index: choice.set_bundle(self.bundle_choice.itemData(index))
@@ -113,6 +116,11 @@ class PlanPopup(QWidget):
         if self.isVisible():
             self._fill()
 
+    def _on_outlook_changed(self) -> None:
+        if self.isVisible():
+            self._fill_outlook()
+            self._fit()
+
     def _fill(self) -> None:
         choice = self._desk.choice
         is_diffusion = choice.renderer is RendererName.DIFFUSION
@@ -127,6 +135,17 @@ class PlanPopup(QWidget):
         self._fill_sizes()
         self._fill_prompts()
         self.words.setText(self._explanation())
+        self._fill_outlook()
+        self._fit()
+
+    def _fill_outlook(self) -> None:
+        choice = self._desk.choice
+        is_planned = choice.renderer is RendererName.DIFFUSION and choice.bundle is not None
+        self.outlook.setVisible(is_planned and not choice.trouble())
+        self.outlook.refresh()
+
+    def _fit(self) -> None:
+        """Take the room that is needed, below the button and on its screen."""
         self.adjustSize()
         self.move(self._corner.x() - self.width(), self._corner.y())
 
@@ -163,7 +182,7 @@ class PlanPopup(QWidget):
         self.size_choice.clear()
         usual = choice.usual_size()
         self.size_choice.addItem(_size_words(usual) if usual else self.tr("As the plate"), None)
-        for size in self._sizes():
+        for size in choice.offered_sizes():
             if size != usual:
                 self.size_choice.addItem(_size_words(size), size)
             if size == choice.size:
@@ -197,13 +216,6 @@ class PlanPopup(QWidget):
         if bundle is not None and bundle.random_weights:
             return self.tr("“%s” has random weights: what it renders is noise.") % bundle.name
         return ""
-
-    def _sizes(self) -> list[tuple[int, int]]:
-        scene = self._desk.session.scene
-        width = (scene.plate.probe.width if scene else None) or 1
-        height = (scene.plate.probe.height if scene else None) or 1
-        shares = [side / max(width, height) for side in LONG_SIDES[self._desk.choice.renderer]]
-        return [(max(64, 2 * round(width * s / 2)), max(64, 2 * round(height * s / 2))) for s in shares]
 
     def _on_size_chosen(self, index: int) -> None:
         size = self.size_choice.itemData(index)

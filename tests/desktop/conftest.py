@@ -25,6 +25,7 @@ from desktop.authoring.project_files import create_project
 from desktop.authoring.scenes import add_scene
 from engine.client import engine_directories
 from projects_db.records import Channel, RegionBox
+from tests.desktop.plan_samples import FakeSource
 
 
 @pytest.fixture(scope="session")
@@ -36,10 +37,16 @@ def qt_application():
 
 
 @pytest.fixture
-def masque(qt_application, masque_home):
+def outlook_source():
+    """What the window asks for memory plans: no test of it looks at the real machine."""
+    return FakeSource()
+
+
+@pytest.fixture
+def masque(qt_application, masque_home, outlook_source):
     """The whole window without a project and without live drafts; nothing is left of it."""
     data, cache, _, _ = engine_directories()
-    made = Application(qt_application, data=data, cache=cache)
+    made = Application(qt_application, data=data, cache=cache, outlook_source=outlook_source)
     made.desk.live.set_enabled(False)
     made.window.show()
     made.window.activateWindow()

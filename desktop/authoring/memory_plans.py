@@ -1,0 +1,152 @@
+"""Whether a render fits this machine, and how: a scene and its settings in, a plan or a refusal out.
+
+A question is put together from the project; answering it takes neither the project nor the engine, and may
+be done on any thread.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from desktop.authoring.render_requests import (
+    RenderSettings,
+    build_render_request,
+    offered_sizes,
+    usual_size,
+)
+from engine.bundles.installed_bundle import InstalledBundle
+from engine.bundles.registry import installed_bundle
+from engine.client import engine_directories
+from engine.planning.concession_words import given_up
+from engine.planning.lessons import concession_for
+from engine.planning.machine import Machine
+from engine.planning.planner import best_plan, device_budget
+from engine.planning.workload import Workload, demand_of, workload_of
+from engine.protocol.errors import BugError
+from engine.protocol.memory_plan import Concession, MemoryPlan, NoPlan
+from engine.protocol.render_request import RenderRequest
+from projects_db.project_store import ProjectStore
+from projects_db.records import SceneRecord
+
+Size = tuple[int, int]
+
+
+class Verdict(StrEnum):
+    """What a plan comes to, in a word."""
+
+    FITS = "fits"
+    STREAMS = "fits_with_streaming"
+    DOES_NOT_FIT = "will_not_fit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanQuestion:
+    """A render as it would be queued, with its bundle; `notes` are for a person to read."""
+
+    request: RenderRequest
+    bundle: InstalledBundle
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """The answer for one scene. `fitting_size`: one of the offered sizes, where only a smaller one fits."""
+
+    scene: str
+    request: RenderRequest
+    machine: Machine
+    outcome: MemoryPlan | NoPlan
+    fitting_size: Size | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def plan(self) -> MemoryPlan | None:
+        """How the render uses the memory; None where it does not fit."""
+        return self.outcome if isinstance(self.outcome, MemoryPlan) else None
+
+    @property
+    def refusal(self) -> NoPlan | None:
+        """Why the render does not fit; None where it does."""
+        return self.outcome if isinstance(self.outcome, NoPlan) else None
+
+    @property
+    def verdict(self) -> Verdict:
+        """What it comes to."""
+        if isinstance(self.outcome, NoPlan):
+            return Verdict.DOES_NOT_FIT
+        return Verdict.STREAMS if self.outcome.streams else Verdict.FITS
+
+
+def plan_question(store: ProjectStore, scene: SceneRecord, settings: RenderSettings) -> PlanQuestion:
+    """Return what is to be planned for a scene in diffusion quality; equal questions have equal answers.
+
+    Raises UserError where the scene cannot be rendered, as queueing it would.
+    """
+    built = build_render_request(store, scene, settings, take_id="plan", take_number=1)
+    if built.request.diffusion is None:
+        raise BugError("only a render by the transformer is planned")
+    bundle = installed_bundle(engine_directories()[0], built.request.diffusion.bundle)
+    return PlanQuestion(request=replace(built.request, request_id="plan"), bundle=bundle, notes=built.notes)
+
+
+def answer(question: PlanQuestion, machine: Machine) -> Planned:
+    """Return the plan of a render, or why it does not fit.
+
+    Raises UserError where the bundle does not tell enough to plan with.
+    """
+    workload = workload_of(question.request, question.bundle)
+    learnt = _learnt(machine, workload)
+    outcome = best_plan(machine, workload, at_least=learnt)
+    return Planned(
+        scene=question.request.scene_name,
+        request=question.request,
+        machine=machine,
+        outcome=outcome,
+        notes=(*question.notes, *_lesson_words(learnt)),
+    )
+
+
+def answer_with_size(question: PlanQuestion, machine: Machine) -> Planned:
+    """Return the answer; where the render does not fit, with the largest offered size in which it would.
+
+    Raises UserError as `answer` does.
+    """
+    planned = answer(question, machine)
+    if planned.plan is not None:
+        return planned
+    return replace(planned, fitting_size=_fitting_size(question, machine))
+
+
+def with_memory(machine: Machine, device_bytes: int) -> Machine:
+    """Return the machine as if its card had so much memory, all of it free."""
+    now = replace(
+        machine.now,
+        device_total_bytes=device_bytes,
+        device_free_bytes=device_bytes,
+        others_bytes=0,
+        limit_bytes=None,
+    )
+    return replace(machine, now=now)
+
+
+def _learnt(machine: Machine, workload: Workload) -> Concession:
+    """Return what renders like this one had to give up on this machine before."""
+    data = engine_directories()[0]
+    return concession_for(data, machine.identity.device, demand_of(workload), device_budget(machine))
+
+
+def _lesson_words(learnt: Concession) -> tuple[str, ...]:
+    if learnt is Concession.NONE:
+        return ()
+    return (f"A render like this ran out of memory here before: {given_up(learnt)}.",)
+
+
+def _fitting_size(question: PlanQuestion, machine: Machine) -> Size | None:
+    request, workload = question.request, workload_of(question.request, question.bundle)
+    plate = (request.plate.width, request.plate.height)
+    offered = {usual_size(request.renderer, *plate), *offered_sizes(request.renderer, *plate)}
+    smaller = [size for size in offered if size[0] * size[1] < request.width * request.height]
+    for size in sorted(smaller, key=lambda size: -size[0] * size[1]):
+        asked = workload.at_size(*size)
+        if isinstance(best_plan(machine, asked, at_least=_learnt(machine, asked)), MemoryPlan):
+            return size
+    return None
