@@ -30,6 +30,7 @@ COMMANDS = (
     _entry("clips", "List and remove the clips and voices of a character."),
     _entry("curve", "Set, show or clear an intensity curve."),
     _entry("info", "Show what is in a project."),
+    _entry("plan", "Show whether a render fits this machine, and how it would use its memory."),
     _entry("render", "Render scenes through the engine."),
     _entry("queue", "Show and control the render queue."),
     _entry("takes", "List, rate and annotate takes."),

@@ -1,4 +1,4 @@
-"""The options of `masque render` that are for diffusion quality alone."""
+"""The options of `masque render` and `masque plan` that are for diffusion quality alone."""
 
 from typing import Annotated
 

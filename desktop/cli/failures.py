@@ -18,6 +18,7 @@ class ExitCode(IntEnum):
     USER_ERROR = 1
     WRONG_USAGE = 2
     RENDER_FAILED = 3
+    DOES_NOT_FIT = 4
     BUG = 70
     INTERRUPTED = 130
 

@@ -1,7 +1,7 @@
 """`masque`: without arguments the window, else the command line.
 
 Exit codes: 0 done, 1 something the user can mend, 2 a wrong command line, 3 a render failed or was cancelled,
-70 a fault of Masque, 130 interrupted.
+4 a render will not fit this machine, 70 a fault of Masque, 130 interrupted.
 """
 
 import importlib

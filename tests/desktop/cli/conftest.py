@@ -60,3 +60,21 @@ def duet(duet_template, tmp_path):
     """A copy of that project of the test's own."""
     shutil.copytree(duet_template, tmp_path, dirs_exist_ok=True)
     return tmp_path / "night.masque"
+
+
+@pytest.fixture(scope="session")
+def driven_template(tmp_path_factory, duet_template, samples):
+    """The duet with a clip on Ada and a voice on Bruno, made once."""
+    folder = tmp_path_factory.mktemp("driven")
+    shutil.copytree(duet_template, folder, dirs_exist_ok=True)
+    project = str(folder / "night.masque")
+    assert run(["drive", project, "Duet", "Ada", str(samples / "driver_smile.mp4"), "--json"]) == 0
+    assert run(["voice", project, "Duet", "Bruno", str(samples / "voice.wav"), "--json"]) == 0
+    return folder
+
+
+@pytest.fixture
+def driven(driven_template, tmp_path):
+    """A copy of that project of the test's own."""
+    shutil.copytree(driven_template, tmp_path / "driven")
+    return tmp_path / "driven" / "night.masque"

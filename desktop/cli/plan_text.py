@@ -1,0 +1,222 @@
+"""A render's memory plan in words for people, and as an object for scripts."""
+
+from collections.abc import Sequence
+
+from rich.console import RenderableType
+from rich.table import Table
+
+from desktop.authoring.memory_plans import Planned, Verdict
+from desktop.cli.presenting import shown, table
+from engine.planning.concession_words import doing, given_up
+from engine.planning.machine import Machine
+from engine.protocol.errors import ErrorReport
+from engine.protocol.memory_plan import (
+    BankPlace,
+    Bottleneck,
+    Concession,
+    EncoderPlace,
+    HostPlace,
+    MemoryPlan,
+    NoPlan,
+    WeightStorage,
+)
+
+LATENT_PX = 8
+PROCESSOR = "processor"
+UNKNOWN = "not known"
+_COLOURS = {Verdict.FITS: "green", Verdict.STREAMS: "green", Verdict.DOES_NOT_FIT: "red"}
+_LADDER = tuple(Concession)
+_CHANGES_THE_PICTURE = _LADDER[_LADDER.index(Concession.NARROW_TOKENS) :]
+_WAITS_FOR = {
+    Bottleneck.ARITHMETIC: "arithmetic",
+    Bottleneck.TRANSFER: "weights on their way to the card",
+    Bottleneck.DISK: "weights read from the disk",
+}
+_HOST_PLACES = {
+    HostPlace.PINNED: "in memory locked for quick transfer",
+    HostPlace.PAGEABLE: "in memory",
+    HostPlace.DISK: "on the disk, read ahead into memory",
+}
+_ENCODER_PLACES = {
+    EncoderPlace.DEVICE: "on the card",
+    EncoderPlace.STREAMED: "layer by layer on the card",
+    EncoderPlace.PROCESSOR: "on the processor",
+}
+
+
+def machine_line(machine: Machine, *, supposed: bool) -> str:
+    """Return which card it is and what is free; `supposed`: as if the card had this memory."""
+    now = machine.now
+    name = "This computer's processor" if machine.identity.is_processor else machine.identity.device
+    if supposed:
+        return f"{name}, as if {size_words(now.device_total_bytes)} were free"
+    words = [name, f"{size_words(now.device_free_bytes)} of {size_words(now.device_total_bytes)} free"]
+    if now.limit_bytes is not None:
+        words.append(f"Masque may use {size_words(now.limit_bytes)}")
+    return " · ".join(words)
+
+
+def overview(planned: Sequence[Planned], unplanned: Sequence[tuple[str, ErrorReport]]) -> Table:
+    """Return one row for each scene."""
+    made = table(("scene", "verdict", "size", "peak", "of", "a step", "in all"), ())
+    for one in planned:
+        made.add_row(shown(one.scene), _coloured(one.verdict), *_figures(one))
+    for name, _ in unplanned:
+        made.add_row(shown(name), "[red]cannot be rendered[/red]")
+    return made
+
+
+def full_plan(planned: Planned) -> tuple[RenderableType, ...]:
+    """Return everything about one scene's plan, to be printed one below the other."""
+    request = planned.request
+    steps = request.diffusion.steps if request.diffusion is not None else 0
+    heading = (
+        f"[bold]{shown(planned.scene)}[/bold]  {_coloured(planned.verdict)}  "
+        f"[dim]{request.width}x{request.height}, {request.frame_count} frames, {steps} steps[/dim]"
+    )
+    notes = tuple(f"  [yellow]note[/yellow] {shown(note)}" for note in planned.notes)
+    if isinstance(planned.outcome, NoPlan):
+        return heading, _grid(_refusal_rows(planned.outcome)), *notes
+    return heading, _grid(_plan_rows(planned.outcome)), _phases(planned.outcome), *notes
+
+
+def answer_of(planned: Planned) -> dict[str, object]:
+    """Return one scene's plan for a script."""
+    request = planned.request
+    return {
+        "scene": planned.scene,
+        "verdict": planned.verdict.value,
+        "width": request.width,
+        "height": request.height,
+        "frame_count": request.frame_count,
+        "diffusion_settings": request.diffusion,
+        "plan": planned.plan,
+        "peak_bytes": None if planned.plan is None else planned.plan.peak_bytes,
+        "refusal": planned.refusal,
+        "notes": planned.notes,
+    }
+
+
+def memory_line(plan: MemoryPlan, measured_peak_bytes: int | None) -> str:
+    """Return how a take used the memory, in one line."""
+    words = [_blocks(plan), f"keys and values {_bank_place(plan)}", f"{plan.piece_tokens:,} tokens at a time"]
+    peak = f"peak {size_words(plan.peak_bytes)} predicted"
+    if measured_peak_bytes is not None:
+        peak += f", {size_words(measured_peak_bytes)} measured"
+    return f"{', '.join(words)}; {peak}"
+
+
+def size_words(count: int) -> str:
+    """Return bytes as people say them: `11.2 GB`, `52.1 MB`."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+
+
+def duration_words(seconds: float | None) -> str:
+    """Return a length of time roughly: `0.2 s`, `40 s`, `12 min`, `1 h 8 min`."""
+    if seconds is None:
+        return UNKNOWN
+    if seconds < 90:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _coloured(verdict: Verdict) -> str:
+    return f"[{_COLOURS[verdict]}]{verdict.value.replace('_', ' ')}[/{_COLOURS[verdict]}]"
+
+
+def _figures(planned: Planned) -> tuple[str, ...]:
+    size, outcome = f"{planned.request.width}x{planned.request.height}", planned.outcome
+    budget = size_words(outcome.device_budget_bytes)
+    if isinstance(outcome, NoPlan):
+        return size, size_words(outcome.least_bytes), budget
+    times = (duration_words(outcome.seconds_per_step), duration_words(outcome.seconds))
+    return size, size_words(outcome.peak_bytes), budget, *times
+
+
+def _grid(rows: Sequence[tuple[str, str]]) -> Table:
+    made = Table.grid(padding=(0, 2, 0, 0))
+    made.add_column(style="dim", min_width=17)
+    made.add_column(overflow="fold")
+    for name, text in rows:
+        made.add_row(f"  {name}", shown(text))
+    return made
+
+
+def _plan_rows(plan: MemoryPlan) -> tuple[tuple[str, str], ...]:
+    at_a_time = [f"{plan.piece_tokens:,} tokens", f"segments of {plan.segment_frames} frames"]
+    if plan.tile_latents is not None:
+        at_a_time.append(f"tiles of {plan.tile_latents * LATENT_PX} pixels")
+    encoders = f"text {_ENCODER_PLACES[plan.text_encoder]}, picture {_ENCODER_PLACES[plan.image_encoder]}"
+    step = f"{duration_words(plan.seconds_per_step)}, waiting mostly for {_WAITS_FOR[plan.bottleneck]}"
+    return (
+        ("transformer", f"{_blocks(plan)}, {_weights(plan)}"),
+        *((("others wait", _waiting(plan)),) if plan.streams else ()),
+        ("keys and values", _bank_place(plan)),
+        ("at a time", ", ".join(at_a_time)),
+        *(() if plan.device == PROCESSOR else (("encoders", encoders),)),
+        ("memory", f"{size_words(plan.peak_bytes)} at most, of {size_words(plan.device_budget_bytes)}"),
+        ("a step", step),
+        ("in all", duration_words(plan.seconds)),
+        ("given up", _given_up(plan.concession)),
+    )
+
+
+def _refusal_rows(refusal: NoPlan) -> tuple[tuple[str, str], ...]:
+    return (
+        ("why", refusal.reason),
+        *(("or" if number else "change", change) for number, change in enumerate(_changes(refusal))),
+    )
+
+
+def _changes(refusal: NoPlan) -> tuple[str, ...]:
+    return refusal.changes or ("Nothing that can be set makes it fit. Render a draft, or on another card.",)
+
+
+def _phases(plan: MemoryPlan) -> Table:
+    made = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    made.add_column("\n  while", min_width=17)
+    for heading in (f"\n{_where(plan)}", f"\nof {size_words(plan.device_budget_bytes)}", "\ntime"):
+        made.add_column(heading, justify="right")
+    for need in plan.phases:
+        share = f"{100 * need.device_bytes / max(1, plan.device_budget_bytes):.0f} %"
+        peak = " (peak)" if need.device_bytes == plan.peak_bytes else ""
+        time = UNKNOWN if plan.seconds is None else duration_words(need.seconds)
+        taken = size_words(need.device_bytes) if need.device_bytes else "nothing"
+        made.add_row(f"  {doing(need.phase)}{peak}", taken, share, time)
+    return made
+
+
+def _where(plan: MemoryPlan) -> str:
+    return "in memory" if plan.device == PROCESSOR else "on the card"
+
+
+def _blocks(plan: MemoryPlan) -> str:
+    if not plan.streams:
+        return f"all {plan.block_count} blocks {_where(plan)}"
+    return f"{len(plan.resident_blocks)} of {plan.block_count} blocks {_where(plan)}"
+
+
+def _weights(plan: MemoryPlan) -> str:
+    return "in 8 bits" if plan.storage is WeightStorage.EIGHT_BIT else f"as {plan.precision.value}"
+
+
+def _waiting(plan: MemoryPlan) -> str:
+    where = f"{_HOST_PLACES[plan.host_place]} ({size_words(plan.host_bytes)})"
+    through = "one buffer" if plan.slots == 1 else f"{plan.slots} buffers"
+    return f"{where}, to pass through {through}"
+
+
+def _bank_place(plan: MemoryPlan) -> str:
+    return _where(plan) if plan.bank_place is BankPlace.DEVICE else "brought block by block"
+
+
+def _given_up(concession: Concession) -> str:
+    if concession is Concession.NONE:
+        return "nothing"
+    if concession not in _CHANGES_THE_PICTURE:
+        return f"time alone: {given_up(concession)}"
+    rungs = list(_CHANGES_THE_PICTURE[: _CHANGES_THE_PICTURE.index(concession) + 1])
+    if concession is Concession.SHORTEST_SEGMENTS:
+        rungs.remove(Concession.SHORTER_SEGMENTS)
+    return f"some of the picture: {'; '.join(given_up(rung) for rung in rungs)}"

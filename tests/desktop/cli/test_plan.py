@@ -1,0 +1,250 @@
+"""`masque plan`: one verdict a scene, how the memory is used, and what to change where it does not fit."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from desktop.cli.commands import plan_command
+from desktop.cli.failures import ExitCode
+from desktop.cli.main import run
+from engine.bundles.registry import register
+from engine.client import engine_directories
+from engine.protocol.errors import ErrorCode, UserError
+from engine.protocol.memory_plan import BankPlace, Bottleneck, Concession, HostPlace, WeightStorage
+from tests.desktop.cli.test_diffusion_commands import install
+from tests.desktop.plan_samples import CARD, GB, MACHINE, REFUSAL, RESIDENT, STREAMED, UNTIMED, FakeSource
+
+
+@pytest.fixture
+def source(monkeypatch):
+    """A machine with a card, and plans for it that the test chooses."""
+    made = FakeSource()
+    monkeypatch.setattr(plan_command, "known_machine", made.machine)
+    monkeypatch.setattr(plan_command, "answer", made.plan)
+    monkeypatch.setenv("COLUMNS", "80")
+    return made
+
+
+@pytest.fixture
+def two_scenes(masque, driven, samples):
+    """The duet, and a scene beside it that nothing drives."""
+    masque("scene", "add", driven, samples / "duet.png", "--name", "Still")
+    masque("character", "add", driven, "Still", "Cora", "--region", "0.1,0.1,0.2,0.3")
+    return driven
+
+
+def told(capsys, *arguments, code=ExitCode.DONE):
+    """Return the lines a person reads, without what pads them."""
+    capsys.readouterr()
+    assert run(["plan", *map(str, arguments)]) == code
+    out = capsys.readouterr().out
+    assert max(len(line) for line in out.splitlines()) <= 80
+    return [line.rstrip() for line in out.splitlines()]
+
+
+def test_one_scene_is_told_in_full(source, driven, capsys):
+    install("tiny")
+    source.outcome = lambda question: STREAMED
+    lines = told(capsys, driven)
+    assert lines[0] == f"{CARD} · 11.0 GB of 12.0 GB free"
+    assert lines[2].startswith("Duet  fits with streaming  842x474, ")
+    assert "  transformer      10 of 40 blocks on the card, as bfloat16" in lines
+    assert "  keys and values  on the card" in lines
+    assert "  at a time        8,192 tokens, segments of 81 frames" in lines
+    assert "  memory           9.2 GB at most, of 10.0 GB" in lines
+    assert "  a step           20 s, waiting mostly for arithmetic" in lines
+    assert "  in all           11 min" in lines
+    assert "  given up         nothing" in lines
+    assert any(line.split() == ["denoising", "(peak)", "9.2", "GB", "92", "%", "10", "min"] for line in lines)
+    assert any(line.startswith("  others wait      in memory locked for quick transfer") for line in lines)
+
+
+def test_what_is_given_up_and_waited_for_is_told_in_words(source, driven, capsys):
+    install("tiny")
+    source.outcome = lambda question: replace(
+        STREAMED,
+        concession=Concession.SHORTEST_SEGMENTS,
+        storage=WeightStorage.EIGHT_BIT,
+        host_place=HostPlace.DISK,
+        bank_place=BankPlace.HOST,
+        tile_latents=32,
+        bottleneck=Bottleneck.DISK,
+    )
+    text = " ".join(" ".join(told(capsys, driven)).split())
+    assert "10 of 40 blocks on the card, in 8 bits" in text
+    assert "on the disk, read ahead into memory" in text
+    assert "keys and values brought block by block" in text
+    assert "tiles of 256 pixels" in text
+    assert "waiting mostly for weights read from the disk" in text
+    assert (
+        "some of the picture: tokens are kept in the narrow number format; weights are kept in 8 bits" in text
+    )
+    assert "segments are as short as they can be" in text
+    assert "half as long" not in text
+
+
+def test_time_that_is_given_up_is_told_apart_from_the_picture(source, driven, capsys):
+    install("tiny")
+    source.outcome = lambda question: replace(STREAMED, concession=Concession.FEWER_RESIDENT_BLOCKS)
+    assert "  given up         time alone: fewer blocks stay on the device" in told(capsys, driven)
+
+
+def test_a_speed_that_is_not_known_is_not_made_up(source, driven, capsys):
+    install("tiny")
+    source.outcome = lambda question: UNTIMED
+    lines = told(capsys, driven)
+    assert "  in all           not known" in lines
+    assert not any("10 min" in line for line in lines)
+
+
+def test_what_does_not_fit_says_why_and_what_to_change_and_the_exit_code_says_so(source, driven, capsys):
+    install("tiny")
+    source.outcome = lambda question: REFUSAL
+    lines = told(capsys, driven, code=ExitCode.DOES_NOT_FIT)
+    assert any(line.startswith("Duet  will not fit") for line in lines)
+    text = " ".join(" ".join(lines).split())
+    assert f"why {REFUSAL.reason} change {REFUSAL.changes[0]} or {REFUSAL.changes[1]} or" in text
+
+
+def test_several_scenes_are_a_table_and_in_full_when_asked(source, two_scenes, capsys):
+    install("tiny")
+    source.outcome = lambda question: STREAMED if question.request.scene_name == "Duet" else RESIDENT
+    lines = told(capsys, two_scenes)
+    assert [line.split()[0] for line in lines[1:]] == ["scene", "Duet", "Still"]
+    assert lines[2].split()[1:4] == ["fits", "with", "streaming"]
+    assert not any("keys and values" in line for line in lines)
+    assert sum("keys and values" in line for line in told(capsys, two_scenes, "--details")) == 2
+    assert sum("keys and values" in line for line in told(capsys, two_scenes, "--scene", "Still")) == 1
+    assert source.asked_machine == 3
+
+
+def test_one_scene_of_several_that_does_not_fit_is_seen_in_the_exit_code(source, two_scenes, capsys):
+    install("tiny")
+    source.outcome = lambda question: REFUSAL if question.request.scene_name == "Still" else RESIDENT
+    lines = told(capsys, two_scenes, code=ExitCode.DOES_NOT_FIT)
+    assert lines[2].split()[1] == "fits"
+    assert lines[3].split()[1:4] == ["will", "not", "fit"]
+
+
+def test_a_scene_that_cannot_be_rendered_does_not_hide_the_others(
+    source, masque, two_scenes, samples, capsys
+):
+    install("tiny")
+    masque("scene", "add", two_scenes, samples / "duet.png", "--name", "Empty")
+    capsys.readouterr()
+    assert run(["plan", str(two_scenes), "--json"]) == ExitCode.USER_ERROR
+    scenes = {one["scene"]: one for one in json.loads(capsys.readouterr().out)["scenes"]}
+    assert [scenes[name]["verdict"] for name in ("Duet", "Still", "Empty")] == [
+        "fits",
+        "fits",
+        "cannot_be_rendered",
+    ]
+    assert "no characters" in scenes["Empty"]["error"]["message"]
+    assert run(["plan", str(two_scenes)]) == ExitCode.USER_ERROR
+    captured = capsys.readouterr()
+    assert "Empty: The scene “Empty” has no characters." in captured.err
+    assert "cannot be rendered" in captured.out
+
+
+def test_a_bundle_that_tells_too_little_of_itself_is_answered_like_any_scene(source, refused, driven):
+    install("tiny")
+
+    def refuse(question):
+        raise UserError("The bundle “tiny” tells no sizes.", next_step="Check it again.")
+
+    source.outcome = refuse
+    assert refused("plan", driven)["message"] == "The bundle “tiny” tells no sizes."
+
+
+def test_everything_is_there_for_a_script(source, masque, driven):
+    install("tiny", random_weights=True)
+    source.outcome = lambda question: STREAMED
+    answer = masque("plan", driven, "--size", "640x360", "--frames", 48, "--steps", 7, "--segment-frames", 21)
+    assert answer["device"] == CARD
+    assert answer["memory"]["device_free_bytes"] == 11 * GB
+    (scene,) = answer["scenes"]
+    assert (scene["verdict"], scene["width"], scene["frame_count"]) == ("fits_with_streaming", 640, 48)
+    assert scene["diffusion_settings"]["steps"] == 7
+    assert scene["diffusion_settings"]["segment_frames"] == 21
+    assert scene["plan"]["resident_blocks"] == list(STREAMED.resident_blocks)
+    assert scene["plan"]["bottleneck"] == "arithmetic"
+    assert scene["peak_bytes"] == STREAMED.peak_bytes
+    assert scene["refusal"] is None
+    assert "noise" in scene["notes"][0]
+
+
+def test_a_budget_stands_in_for_another_card(source, driven, capsys):
+    install("tiny")
+    lines = told(capsys, driven, "--budget", "8GB")
+    assert lines[0] == f"{CARD}, as if 8.0 GB were free"
+    limited = replace(MACHINE, now=replace(MACHINE.now, limit_bytes=6 * GB))
+    source.machines = [limited]
+    assert told(capsys, driven)[0].endswith("Masque may use 6.0 GB")
+
+
+def test_without_a_bundle_one_sentence_is_said_and_the_machine_is_left_alone(source, refused, driven):
+    error = refused("plan", driven)
+    assert error["message"] == "No model bundle is installed, and drafts need no plan."
+    assert "masque models add DIR" in error["next_step"]
+    assert source.asked_machine == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (("--budget", "much"), "12GB"),
+        (("--budget", "0GB"), "12GB"),
+        (("--budget", "-4GB"), "12GB"),
+        (("--size", "big"), "1280x720"),
+        (("--steps", "0"), "1 to 200"),
+        (("--bundle", "other"), "tiny"),
+        (("--precision", "float8"), "bfloat16"),
+        (("--scene", "Nobody"), "Duet"),
+    ],
+)
+def test_what_cannot_be_planned_is_refused_before_the_machine_is_asked(
+    source, refused, driven, options, word
+):
+    install("tiny")
+    error = refused("plan", driven, *options)
+    assert word in f"{error['message']} {error['next_step']}"
+    assert source.asked_machine == 0
+
+
+def test_a_machine_that_cannot_be_looked_at_is_told(source, refused, driven):
+    install("tiny")
+    source.machines = [
+        UserError("The card does not answer.", next_step="Restart it.", code=ErrorCode.INTERNAL)
+    ]
+    assert refused("plan", driven)["message"] == "The card does not answer."
+
+
+def test_a_project_without_scenes_is_answered(source, masque, refused, tmp_path):
+    install("tiny")
+    masque("new", tmp_path / "empty.masque")
+    assert "no scenes" in refused("plan", tmp_path / "empty.masque")["message"]
+
+
+def test_planning_adds_no_take_and_starts_no_engine(source, masque, driven, masque_home):
+    install("tiny")
+    masque("plan", driven)
+    assert masque("takes", driven)["takes"] == []
+    assert not list(masque_home.rglob("queue.sqlite3"))
+
+
+def test_a_real_bundle_is_planned_for_this_card_and_for_smaller_ones(
+    monkeypatch, masque, driven, verified_bundle, capsys
+):
+    monkeypatch.setattr(plan_command, "known_machine", lambda: MACHINE)
+    register(engine_directories()[0], verified_bundle)
+    (scene,) = masque("plan", driven)["scenes"]
+    assert scene["verdict"] == "fits"
+    assert 0 < scene["peak_bytes"] <= scene["plan"]["device_budget_bytes"] <= 11 * GB
+    assert scene["plan"]["seconds"] > 0
+    assert run(["plan", str(driven), "--budget", "1MB", "--json"]) == ExitCode.DOES_NOT_FIT
+    (scene,) = json.loads(capsys.readouterr().out)["scenes"]
+    assert scene["refusal"]["least_bytes"] > scene["refusal"]["device_budget_bytes"]
+    assert scene["refusal"]["changes"] == []
+    assert run(["plan", str(driven), "--budget", "1MB"]) == ExitCode.DOES_NOT_FIT
+    assert "Nothing that can be set makes it fit." in capsys.readouterr().out
