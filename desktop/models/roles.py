@@ -15,3 +15,4 @@ class Role(IntEnum):
     SHARE = Qt.ItemDataRole.UserRole + 5
     FIRST_WORDS = Qt.ItemDataRole.UserRole + 6
     THIRD_LINE = Qt.ItemDataRole.UserRole + 7
+    FOURTH_LINE = Qt.ItemDataRole.UserRole + 8

@@ -4,7 +4,7 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelInde
 
 from desktop.authoring.take_origin import TakeOrigin, take_origin
 from desktop.models.roles import Role
-from desktop.models.take_words import made_by_words, making_words
+from desktop.models.take_words import made_by_words, making_words, memory_words_of
 from desktop.models.tones import TONE_OF_TAKE, StatusTone
 from desktop.state.project_session import ProjectSession
 from desktop.state.render_queue import RenderQueue
@@ -49,6 +49,7 @@ class TakeListModel(QAbstractListModel):
             Qt.ItemDataRole.AccessibleTextRole: self._line(take),
             Qt.ItemDataRole.ToolTipRole: take.error or take.notes or None,
             Role.THIRD_LINE: making_words(self._origins[take.id]),
+            Role.FOURTH_LINE: memory_words_of(self._origins[take.id]),
         }
         return values.get(role)
 

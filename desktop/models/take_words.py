@@ -3,6 +3,7 @@
 from PySide6.QtCore import QCoreApplication
 
 from desktop.authoring.take_origin import TakeOrigin
+from desktop.models.plan_words import plan_line
 from desktop.models.words import quality_word, shortened
 from engine.protocol.diffusion_settings import GuidanceSettings
 
@@ -29,6 +30,14 @@ def making_words(origin: TakeOrigin) -> str:
             f"{record.device}, {record.precision.value}",
         ]
     return " · ".join(words)
+
+
+def memory_words_of(origin: TakeOrigin) -> str:
+    """Return how a diffusion take used the memory, on one line; empty where that was not kept."""
+    record = origin.record
+    if record is None or record.plan is None:
+        return ""
+    return plan_line(record.plan, record.measured_peak_bytes)
 
 
 def _guidance_words(guidance: GuidanceSettings) -> str:

@@ -45,6 +45,7 @@ class TakesPanel(QWidget):
         self.notes.installEventFilter(self)
         self._trouble = ElidedLabel(TextTone.QUIET)
         self.making = ElidedLabel(TextTone.SECONDARY)
+        self.memory = ElidedLabel(TextTone.SECONDARY)
         self.show_button = QPushButton(self.tr("Show on stage"))
         self.folder_button = QPushButton(self.tr("Open folder"))
         self._details = self._details_page()
@@ -98,6 +99,7 @@ class TakesPanel(QWidget):
         column.addLayout(buttons)
         column.addWidget(self.notes)
         column.addWidget(self.making)
+        column.addWidget(self.memory)
         column.addWidget(self._trouble)
         column.addStretch(1)
         return page
@@ -134,6 +136,8 @@ class TakesPanel(QWidget):
             self.notes.setText(take.notes if take else "")
         self._trouble.set_text((take.error or "") if take else "")
         self.making.set_text(self.view.currentIndex().data(Role.THIRD_LINE) or "" if take else "")
+        self.memory.set_text(self.view.currentIndex().data(Role.FOURTH_LINE) or "" if take else "")
+        self.memory.setVisible(bool(self.memory.text()))
 
     def keep_note_of_shown(self) -> None:
         """Keep an unfinished note before another take is shown."""

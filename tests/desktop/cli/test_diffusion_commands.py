@@ -1,7 +1,6 @@
 """Diffusion quality from the command line: what is queued, what is refused before, what a take tells."""
 
 import json
-import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from engine.protocol.diffusion_record import DiffusionRecord
 from engine.protocol.diffusion_settings import LongShotMode, Precision
 from engine.protocol.jobs import RenderResult
 from projects_db.project_store import ProjectStore
+from tests.desktop.plan_samples import STREAMED
 
 BOTH = frozenset({Capability.CLIP_DRIVEN, Capability.VOICE_DRIVEN})
 DIFFUSION = ("--quality", "diffusion")
@@ -24,24 +24,6 @@ DIFFUSION = ("--quality", "diffusion")
 def install(name, capabilities=BOTH, **more):
     made = InstalledBundle(name=name, folder=Path("b"), parts={}, capabilities=capabilities, **more)
     register(engine_directories()[0], made)
-
-
-@pytest.fixture(scope="session")
-def driven_template(tmp_path_factory, duet_template, samples):
-    """The duet with a clip on Ada and a voice on Bruno, made once."""
-    folder = tmp_path_factory.mktemp("driven")
-    shutil.copytree(duet_template, folder, dirs_exist_ok=True)
-    project = str(folder / "night.masque")
-    assert run(["drive", project, "Duet", "Ada", str(samples / "driver_smile.mp4"), "--json"]) == 0
-    assert run(["voice", project, "Duet", "Bruno", str(samples / "voice.wav"), "--json"]) == 0
-    return folder
-
-
-@pytest.fixture
-def driven(driven_template, tmp_path):
-    """A copy of that project of the test's own."""
-    shutil.copytree(driven_template, tmp_path / "driven")
-    return tmp_path / "driven" / "night.masque"
 
 
 @pytest.fixture
@@ -179,6 +161,7 @@ def test_a_finished_take_tells_how_it_was_made_and_that_it_is_noise(masque, wait
             segments=1,
             random_weights=True,
             versions={"torch": "2.13.0"},
+            plan=STREAMED,
         ),
     )
     request.output_directory.mkdir(parents=True)
@@ -191,6 +174,10 @@ def test_a_finished_take_tells_how_it_was_made_and_that_it_is_noise(masque, wait
     told = capsys.readouterr().out
     for line in ("tiny, 2 steps, random weights: noise", "guidance: text 1;", "forwards: 2 a step, 4 in all"):
         assert line in told
+    assert (
+        "memory: 10 of 40 blocks on the card, keys and values on the card, 8,192 tokens at a time; "
+        "peak 9.2 GB predicted\n"
+    ) in told
     assert f"weights: vae {'5' * 64}" in told
     assert run(["info", str(waiting)]) == 0
     assert "diffusion, tiny, 2 steps, random weights: noise" in capsys.readouterr().out
