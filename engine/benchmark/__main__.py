@@ -1,13 +1,14 @@
-"""`python -m engine.benchmark draft|step`: speed and memory on this machine, as one JSON object."""
+"""`python -m engine.benchmark draft|step|stream`: speed and memory on this machine, as one JSON object."""
 
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 from engine.benchmark.step_options import AskedStep, step_options
+from engine.benchmark.stream_options import AskedStream, stream_options
 from engine.protocol.diffusion_settings import Precision
 from engine.protocol.errors import UserError
 
@@ -16,7 +17,7 @@ def main(arguments: list[str]) -> int:
     """Measure, write the result or what went wrong to standard output, and return the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        answer = _step(options) if options.subject == "step" else _draft(options.still, options.clip)
+        answer = _ANSWERS[options.subject](options)
     except UserError as error:
         report = error.report
         _write({"message": report.message, "next_step": report.next_step, "code": report.code})
@@ -32,24 +33,33 @@ def _parser() -> argparse.ArgumentParser:
     draft.add_argument("--still", type=Path, help="a still with a face (default: a drawn one)")
     draft.add_argument("--clip", type=Path, help="a video of a face (default: a drawn one)")
     step = subjects.add_parser("step", help="one denoising step, the published way against Masque's")
-    step.add_argument("--width-model", type=int, help="the transformer's width, a multiple of 64")
-    step.add_argument("--blocks", type=int, help="how many blocks it has")
-    step.add_argument("--tokens", type=int, help="how many tokens go through it")
-    step.add_argument("--heads", type=int, help="heads 64 or 128 wide")
+    _add_model(step)
     step.add_argument("--text-guidance", type=float, default=5.0)
     step.add_argument("--adapter-guidance", type=float, default=5.0)
     step.add_argument("--characters", type=int, default=2)
     step.add_argument("--clip-only", action="store_true", help="without the voice's adapter")
-    step.add_argument("--precision", default=Precision.AUTO.value)
-    step.add_argument("--repeats", type=int, default=3)
-    step.add_argument("--full-size", action="store_true", help="14 B parameters, 81 frames of 832x480")
+    stream = subjects.add_parser("stream", help="one step with its weights on the host, by several ways")
+    _add_model(stream)
+    stream.add_argument("--budget", action="append", default=[], help="device memory Masque may use: 12GB")
+    stream.add_argument("--only", default="", help="parts of the table, with commas between them")
     return parser
 
 
-def _draft(still: Path | None, clip: Path | None) -> dict[str, float]:
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    """Add what a random model can be asked for."""
+    parser.add_argument("--width-model", type=int, help="the transformer's width, a multiple of 64")
+    parser.add_argument("--blocks", type=int, help="how many blocks it has")
+    parser.add_argument("--tokens", type=int, help="how many tokens go through it")
+    parser.add_argument("--heads", type=int, help="heads 64 or 128 wide")
+    parser.add_argument("--precision", default=Precision.AUTO.value)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--full-size", action="store_true", help="14 B parameters, 81 frames of 832x480")
+
+
+def _draft(given: argparse.Namespace) -> dict[str, float]:
     from engine.benchmark.draft import run_draft_benchmark  # each benchmark loads what it measures alone
 
-    result = run_draft_benchmark(still=still, clip=clip)
+    result = run_draft_benchmark(still=given.still, clip=given.clip)
     return {
         "width": result.width,
         "height": result.height,
@@ -78,6 +88,31 @@ def _step(given: argparse.Namespace) -> dict[str, object]:
     from engine.benchmark.step import run_step_benchmark  # torch, once the options are known to be good
 
     return asdict(run_step_benchmark(options))
+
+
+def _stream(given: argparse.Namespace) -> dict[str, object]:
+    asked = AskedStream(
+        budgets=tuple(given.budget),
+        only=given.only,
+        width=given.width_model,
+        blocks=given.blocks,
+        tokens=given.tokens,
+        heads=given.heads,
+        precision=given.precision,
+        repeats=given.repeats,
+        full_size=given.full_size,
+    )
+    options = stream_options(asked)
+    from engine.benchmark.stream import run_stream_benchmark
+
+    return asdict(run_stream_benchmark(options))
+
+
+_ANSWERS: Mapping[str, Callable[[argparse.Namespace], Mapping[str, object]]] = {
+    "draft": _draft,
+    "step": _step,
+    "stream": _stream,
+}
 
 
 def _write(answer: Mapping[str, object]) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from desktop.authoring.project_benchmark import run_project_benchmark
 from desktop.cli.presenting import JsonOption, console, present, table
+from desktop.cli.stream_text import show_stream
 from engine.protocol.errors import ErrorCode, UserError
 
 app = typer.Typer(help="Measure Masque on this machine.", no_args_is_help=True, add_completion=False)
@@ -76,6 +77,53 @@ def step(
         present(as_json, answer)
     else:
         _show_step(answer)
+
+
+@app.command()
+def stream(
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(help="Device memory that Masque may use, such as 12GB; several times for several."),
+    ] = None,
+    only: Annotated[
+        str, typer.Option(help="Parts to measure: resident,stream,group,accelerate.", show_default="all")
+    ] = "",
+    width_model: Annotated[
+        int | None, typer.Option(help="The transformer's width, a multiple of 64.", show_default="768")
+    ] = None,
+    blocks: Annotated[int | None, typer.Option(help="How many blocks it has.", show_default="8")] = None,
+    tokens: Annotated[
+        int | None, typer.Option(help="How many tokens go through it.", show_default="500")
+    ] = None,
+    heads: Annotated[
+        int | None, typer.Option(help="Heads, 64 or 128 wide.", show_default="128 wide where they fit")
+    ] = None,
+    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
+    repeats: Annotated[int, typer.Option(help="Timed steps after the first.")] = 3,
+    full_size: Annotated[
+        bool,
+        typer.Option("--full-size", help="14 B parameters, 81 frames of 832x480; needs a graphics card."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure one step of random weights with less device memory than they take, against other ways.
+
+    All weights on the device; Masque's streaming for each budget; diffusers' group offload and accelerate's
+    offload. At full size measure part by part: --only resident,stream, then resident,group, then
+    resident,accelerate.
+    """
+    sizes = {"--width-model": width_model, "--blocks": blocks, "--tokens": tokens, "--heads": heads}
+    arguments = [f"{name}={value}" for name, value in sizes.items() if value is not None]
+    arguments += [f"--precision={precision}", f"--repeats={repeats}", f"--only={only}"]
+    arguments += [f"--budget={size}" for size in budget or ()]
+    arguments += ["--full-size"] if full_size else []
+    if not as_json:
+        console().print("[dim]measuring; this takes minutes[/dim]")
+    answer = _measured("stream", *arguments)
+    if as_json:
+        present(as_json, answer)
+    else:
+        show_stream(answer)
 
 
 @app.command()
