@@ -29,8 +29,8 @@ def master_of(take):
     return next(Path(file["path"]) for file in take["files"] if file["role"] == "master")
 
 
-def test_two_takes_differ_by_their_seed_alone_and_say_how_they_were_made(masque, shot, bundle):
-    masque("scene", "set", shot, "Duet", "--prompt", "Two people talk.", "--negative-prompt", "blurred")
+def test_two_takes_differ_by_their_seed_alone_and_say_how_they_were_made(masque, masque_here, shot, bundle):
+    masque_here("scene", "set", shot, "Duet", "--prompt", "Two people talk.", "--negative-prompt", "blurred")
     rendered = masque("render", shot, *OPTIONS, "--seed", 1)
     assert rendered["jobs"][0]["state"] == "done", rendered
     encoded = conditions()
@@ -39,7 +39,7 @@ def test_two_takes_differ_by_their_seed_alone_and_say_how_they_were_made(masque,
     assert any("noise" in note for note in rendered["notes"])
     assert conditions() == encoded
 
-    first, again, second = masque("takes", shot)["takes"]
+    first, again, second = masque_here("takes", shot)["takes"]
     assert [take["seed"] for take in (first, again, second)] == [1, 1, 2]
     assert master_of(first).read_bytes() == master_of(again).read_bytes() != master_of(second).read_bytes()
     for take in (first, again, second):

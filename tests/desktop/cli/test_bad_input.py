@@ -1,6 +1,7 @@
 """Bad input on the command line: one clear sentence, a next step, exit code 1, and nothing is lost."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,23 @@ def rubbish(tmp_path, samples) -> Path:
     cv2.imwrite(str(folder / "huge.png"), np.zeros((40, 20_000, 3), np.uint8))
     cv2.imwrite(str(folder / "faceless.png"), np.full((300, 400, 3), 90, np.uint8))
     return folder
+
+
+@pytest.fixture(scope="module")
+def shared_home(tmp_path_factory):
+    """The folder of an engine that runs until these tests end."""
+    home = tmp_path_factory.mktemp("engine")
+    environment = {**os.environ, "MASQUE_HOME": str(home)}
+    command = [sys.executable, "-m", "desktop", "engine"]
+    subprocess.run([*command, "start"], check=True, capture_output=True, env=environment)
+    yield home
+    subprocess.run([*command, "stop"], check=True, capture_output=True, env=environment)
+
+
+@pytest.fixture
+def engine_of_these_tests(shared_home, monkeypatch):
+    """Let a test use that engine; it has to leave the queue as it was."""
+    monkeypatch.setenv("MASQUE_HOME", str(shared_home))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +156,9 @@ def test_names_are_taken_once(refused, duet, samples):
         ("--output", "/dev/null/takes"),
     ],
 )
-def test_render_settings_out_of_range_are_refused_before_queueing(refused, masque, engine, duet, options):
+def test_render_settings_out_of_range_are_refused_before_queueing(
+    refused, masque, engine_of_these_tests, duet, options
+):
     refused("render", duet, *options)
     assert masque("queue", "list")["jobs"] == []
     assert masque("takes", duet)["takes"] == []

@@ -54,7 +54,10 @@ def test_it_says_what_to_do_when_there_is_no_face(tmp_path):
 
 
 def test_a_missing_file_is_told_as_well(tmp_path):
-    done = run("draft", "--still", tmp_path / "nowhere.png")
+    clip = tmp_path / "driver.mkv"
+    write_drawn_clip(clip, drawn_performance(2, Fraction(20)), Fraction(20))
+
+    done = run("draft", "--clip", clip, "--still", tmp_path / "nowhere.png")
 
     assert done.returncode == 1
     assert "nowhere.png" in json.loads(done.stdout)["message"]
