@@ -103,6 +103,11 @@ class WindowPlan:
     overlap: int
     seed: int
 
+    @property
+    def frame_count(self) -> int:
+        """A window's video frames: 4k+1."""
+        return FRAMES_PER_LATENT * (self.length - 1) + 1
+
     def windows(self, step: int) -> tuple[tuple[int, int], ...]:
         """Return the windows of a step."""
         stride = max(1, self.length - self.overlap)

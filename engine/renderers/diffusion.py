@@ -1,33 +1,32 @@
 """The diffusion renderer: Wan2.1-I2V with FantasyPortrait's and FantasyTalking's adapters in one pass."""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
+from engine.bundles.installed_bundle import InstalledBundle
 from engine.conditioning.condition_cache import ConditionCache
 from engine.conditioning.expression_track import ExpressionStoppedError
-from engine.media.opencv import cv2
-from engine.memory.device import (
-    compute_float32_in_full,
-    compute_precision,
-    device_name,
-    release_cached_memory,
-    render_device,
-)
-from engine.protocol.diffusion_settings import DiffusionSettings
+from engine.memory.device import compute_float32_in_full, compute_precision, device_name, render_device
+from engine.protocol.diffusion_settings import DiffusionSettings, Precision
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.jobs import RenderResult
 from engine.protocol.render_request import RenderRequest
+from engine.renderers.device_failures import failures_of, require_device_of_before
 from engine.renderers.diffusion_characters import Watch
 from engine.renderers.diffusion_conditions import ShotPreparation
 from engine.renderers.diffusion_models import BundleModels
 from engine.renderers.diffusion_pieces import ShotPieces
 from engine.renderers.diffusion_record import diffusion_record
+from engine.renderers.diffusion_shot import planned_settings
 from engine.renderers.fingerprint import fingerprint
 from engine.renderers.finished_frames import FinishedFrames
+from engine.renderers.render_memory import RenderMemory
 from engine.renderers.render_notes import RenderNotes
 from engine.renderers.renderer import RenderReport, RenderStoppedError
 from engine.renderers.take_rendering import render_take
 from engine.renderers.usable_bundle import usable_bundle
-from engine.weights.memory_shortage import let_memory_shortage_through
 
 CACHE_FOLDER = "conditions"
 
@@ -36,53 +35,62 @@ class DiffusionRenderer:
     """Renders with an installed model bundle. `cache` keeps encoded conditions, `data` the bundles' list."""
 
     def __init__(self, cache: Path, data: Path) -> None:
-        self._cache = cache / CACHE_FOLDER
+        self._cache = cache
         self._data = data
 
     def render(self, request: RenderRequest, work: Path, report: RenderReport) -> RenderResult:
         """Render what is missing and write the take's files, as `render_take` says.
 
-        Raises MemoryError where the device has too little memory.
+        Raises MemoryRanOutError where a smaller plan may do, DeviceLostError where the device failed.
         """
         settings = _settings(request)
         bundle = usable_bundle(self._data, request, settings.bundle)
         compute_float32_in_full()
         device = render_device()
-        models = BundleModels(bundle, device, compute_precision(device, settings.precision), report)
+        require_device_of_before(work, device)
+        precision = compute_precision(device, settings.precision)
+        settled = replace(request, diffusion=replace(settings, precision=precision))
+        owner = f"{fingerprint(request)} {_made_with(bundle, device, precision)}"
 
         def render_missing(frames: FinishedFrames, notes: RenderNotes) -> None:
-            try:
-                self._render_missing(request, models, frames, notes, report, work)
-            except (RuntimeError, cv2.error) as error:
-                let_memory_shortage_through(error)
-                raise
-            finally:
-                release_cached_memory(device)
+            memory = RenderMemory(settled, bundle, device, data=self._data, cache=self._cache, work=work)
+            models = BundleModels(bundle, device, memory.plan(), report, cache=self._cache)
+            attempt = _Attempt(request=settled, models=models, frames=frames, notes=notes, report=report)
+            with failures_of(device, memory, models.phases):
+                self._render_missing(attempt, work, owner, memory)
+            memory.remember()
 
-        owner = f"{fingerprint(request)} {_made_with(models)}"
         try:
             return render_take(request, work, report, owner=owner, render_missing=render_missing)
         except ExpressionStoppedError as error:
             raise RenderStoppedError from error
 
-    def _render_missing(
-        self,
-        request: RenderRequest,
-        models: BundleModels,
-        frames: FinishedFrames,
-        notes: RenderNotes,
-        report: RenderReport,
-        work: Path,
-    ) -> None:
-        cache = ConditionCache(self._cache)
+    def _render_missing(self, attempt: "_Attempt", work: Path, owner: str, memory: RenderMemory) -> None:
+        frames, models, notes, report = attempt.frames, attempt.models, attempt.notes, attempt.report
+        cache = ConditionCache(self._cache / CACHE_FOLDER)
         watch = Watch(
             tell=lambda phase: report.progress(phase, frames.count, None), should_stop=report.should_stop
         )
-        prepared = ShotPreparation(request, models, cache, watch).prepared(_settings(request))
-        notes.keep_record(diffusion_record(prepared.shot, models))
-        notes.keep_warnings(prepared.warnings)
-        ShotPieces(prepared.shot, models, cache, frames, report, work).render(notes)
-        notes.keep_warnings((*prepared.warnings, *cache.warnings))
+        settings = planned_settings(_settings(attempt.request), models.plan)
+        prepared = ShotPreparation(attempt.request, models, cache, watch).prepared(settings)
+        record = diffusion_record(prepared.shot, models)
+        notes.keep_record(record)
+        notes.keep_warnings((*prepared.warnings, *memory.told))
+        pieces = ShotPieces(prepared.shot, models, cache, frames, report, work, owner=owner)
+        pieces.render(notes)
+        notes.keep_record(replace(record, measured_peak_bytes=models.phases.peak_bytes))
+        notes.keep_warnings((*prepared.warnings, *memory.told, *pieces.warnings, *cache.warnings))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Attempt:
+    """An attempt at a request: its models under a plan, and what it adds to."""
+
+    request: RenderRequest
+    models: BundleModels
+    frames: FinishedFrames
+    notes: RenderNotes
+    report: RenderReport
 
 
 def _settings(request: RenderRequest) -> DiffusionSettings:
@@ -95,10 +103,10 @@ def _settings(request: RenderRequest) -> DiffusionSettings:
     return request.diffusion
 
 
-def _made_with(models: BundleModels) -> str:
+def _made_with(bundle: InstalledBundle, device: torch.device, precision: Precision) -> str:
     """Return what the pieces of one take must have in common: weights, device and number format.
 
     A card that is gone when a render goes on would leave one take in two number formats.
     """
-    weights = [file.sha256 for part in models.bundle.parts.values() for file in part.files]
-    return " ".join((*weights, device_name(models.device), models.precision.value))
+    weights = [file.sha256 for part in bundle.parts.values() for file in part.files]
+    return " ".join((*weights, device_name(device), precision.value))

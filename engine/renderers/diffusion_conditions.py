@@ -110,9 +110,9 @@ class ShotPreparation:
 
         def make() -> dict[str, torch.Tensor]:
             self._watch.tell("Reading the prompt")
-            with self._models.text_encoder() as encoder:
+            with self._models.text_encoder() as (encoder, device):
                 count = prompt_token_count(encoder, text)
-                tokens = encode_prompt(encoder, text, self._models.device)
+                tokens = encode_prompt(encoder, text, device)
             return {"tokens": tokens, "count": torch.tensor(count)}
 
         found = self._cache.tensors(key, make)
@@ -127,8 +127,8 @@ class ShotPreparation:
 
         def make() -> dict[str, torch.Tensor]:
             self._watch.tell("Looking at the plate")
-            with self._models.image_encoder() as encoder:
-                return {"tokens": image_tokens(encoder, picture, self._models.device)}
+            with self._models.image_encoder() as (encoder, device):
+                return {"tokens": image_tokens(encoder, picture, device)}
 
         return self._cache.tensors(key, make)["tokens"]
 

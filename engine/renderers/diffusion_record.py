@@ -50,6 +50,7 @@ def diffusion_record(shot: DiffusionShot, models: BundleModels) -> DiffusionReco
         negative_prompt=shot.request.negative_prompt,
         random_weights=models.bundle.random_weights,
         versions=library_versions(LIBRARIES),
+        plan=models.plan,
     )
 
 

@@ -1,7 +1,7 @@
 """Everything a render by the transformer has settled before its first step."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor
 
 from engine.conditioning.picture_fit import PictureFit
@@ -12,6 +12,7 @@ from engine.planning.latent_grid import FRAMES_PER_LATENT, latent_frame_count
 from engine.planning.model_time import ModelTime
 from engine.planning.shot_pieces import Piece, WindowPlan, continuation_pieces
 from engine.protocol.diffusion_settings import DiffusionSettings, LongShotMode
+from engine.protocol.memory_plan import MemoryPlan
 from engine.protocol.render_request import RenderRequest
 from engine.sampling.conditions import ShotConditions
 
@@ -71,3 +72,13 @@ class DiffusionShot:
         """Return how many project frames lie at or before a model frame."""
         last = floor(self.time.exact_project_position(model_frame))
         return min(last + 1, self.time.project_frame_count)
+
+
+def planned_settings(settings: DiffusionSettings, plan: MemoryPlan) -> DiffusionSettings:
+    """Return the settings with windows as short as a plan has them.
+
+    The pieces of a continuation become shorter while they are rendered: those that are finished stay.
+    """
+    if settings.long_shot is LongShotMode.CONTINUATION:
+        return settings
+    return replace(settings, segment_frames=min(settings.segment_frames, plan.segment_frames))

@@ -48,6 +48,11 @@ class MemoryLadder:
         rungs = self.rungs
         self._keep(replace(rungs, host_share=rungs.host_share * HOST_SHARE_STEP, told=(*rungs.told, told)))
 
+    def begin_anew(self) -> None:
+        """Forget the rungs: whoever tries again after the ladder's end has changed something."""
+        self.rungs = Rungs()
+        self._path.unlink(missing_ok=True)
+
     def _keep(self, rungs: Rungs) -> None:
         self.rungs = rungs
         with atomic_path(self._path) as temporary, writing(self._path):

@@ -111,7 +111,8 @@ def with_characters(
     """Return a bank with the characters of other conditions: texts and image stay, nothing of the
     transformer is needed.
     """
-    cast = CastKeysValues(projections, conditions, like=bank[0].image[0])
+    keys_1HLW = bank[0].image[0]
+    cast = CastKeysValues(projections, conditions, like=keys_1HLW, heads=keys_1HLW.shape[1])
     return tuple(cast.added_to(known, number) for number, known in enumerate(bank))
 
 
@@ -124,10 +125,11 @@ class CastKeysValues:
         conditions: ShotConditions,
         *,
         like: torch.Tensor,
+        heads: int,
     ) -> None:
-        """`like`: keys [1, H, L, W] of the shot's image, on the device and in the number format to use."""
+        """`like`: any tensor on the device and in the number format to use; `heads` of the transformer."""
         self._projections = projections
-        self._heads = like.shape[1]
+        self._heads = heads
         self._tokens = {
             name: {label: _as(character.tokens_KD, like) for label, character in characters.items()}
             for name, characters in conditions.adapters.items()
@@ -172,6 +174,11 @@ def with_kept_tensors(known: BlockKeysValues, tensors: Mapping[str, torch.Tensor
             for name, people in known.adapters.items()
         },
     )
+
+
+def moved_to(known: BlockKeysValues, device: torch.device) -> BlockKeysValues:
+    """Return a block's keys and values with its tensors on a device."""
+    return with_kept_tensors(known, {name: tensor.to(device) for name, tensor in kept_tensors(known).items()})
 
 
 def bank_bytes(bank: Sequence[BlockKeysValues]) -> int:

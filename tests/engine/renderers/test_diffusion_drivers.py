@@ -9,13 +9,13 @@ import torch
 
 from engine.conditioning.condition_cache import ConditionCache
 from engine.planning.model_time import model_time
-from engine.protocol.diffusion_settings import Precision
 from engine.protocol.errors import ErrorCode, UserError
 from engine.renderers import diffusion_drivers
 from engine.renderers.diffusion_characters import CastPreparation, Watch
 from engine.renderers.diffusion_drivers import DriverTracks
 from engine.renderers.diffusion_models import BundleModels
 from tests.diffusion_cast import driven
+from tests.memory_plans import resident_plan
 
 CHANGED = "“clip.mp4” has changed since it was imported; the take follows the file as it is now."
 
@@ -28,8 +28,8 @@ class Silent:
 
 
 @pytest.fixture
-def models(installed):
-    return BundleModels(installed, torch.device("cpu"), Precision.FLOAT32, Silent())
+def models(installed, tmp_path):
+    return BundleModels(installed, torch.device("cpu"), resident_plan(2), Silent(), cache=tmp_path)
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ def test_a_long_shot_goes_on_piece_by_piece(shot, render, samples, tmp_path):
     with pytest.raises(RenderStoppedError):
         render(again, Watching(stop_when=lambda phase: phase.startswith("Piece 3")), work)
     _, resumed = render(again, work=work)
-    assert resumed.steps()[0] == "Piece 3 of 4, step 1 of 2"
+    assert resumed.steps()[0] == "Piece 3 of 4, step 2 of 2"
     assert master(again) == master(request)
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from engine.protocol.errors import ErrorCode, UserError
+from engine.renderers import latent_checkpoints
 from engine.renderers.finished_frames import FinishedFrames
 from engine.renderers.motion_frames import MotionFrames
 from tests.diffusion_cast import driven
@@ -42,6 +43,12 @@ class Ending(Watching):
         super().progress(phase, frames_done, seconds_left, share)
         if phase.startswith(self._phase):
             raise KilledError
+
+
+@pytest.fixture(autouse=True)
+def every_step_is_kept(monkeypatch):
+    """Steps of these renders are over sooner than a hundredth of their time would allow to write."""
+    monkeypatch.setattr(latent_checkpoints, "MOST_SHARE", 1.0)
 
 
 @pytest.fixture
@@ -102,7 +109,10 @@ def test_a_render_that_ends_in_any_phase_goes_on_to_the_same_master(
     assert (request.output_directory / "shot.mkv").read_bytes() == undisturbed
     begins = watching.steps()[:1]
     assert begins == {
-        "Piece 3 of 4, step 1": ["Piece 3 of 4, step 1 of 2"],
+        "Piece 1 of 4, step 2": ["Piece 2 of 4, step 1 of 2"],
+        "Decoding the pictures": ["Piece 2 of 4, step 1 of 2"],
+        "Writing the pictures": ["Piece 2 of 4, step 1 of 2"],
+        "Piece 3 of 4, step 1": ["Piece 3 of 4, step 2 of 2"],
         "Joining the frames": [],
         "Writing the viewing copy": [],
     }.get(phase, ["Piece 1 of 4, step 1 of 2"])
@@ -153,7 +163,7 @@ def test_a_disk_that_is_full_when_frames_are_written_fails_the_job_and_a_retry_g
     assert error.value.report.next_step
     assert not list(request.output_directory.iterdir())
     _, watching = render(request, work=work)
-    assert watching.steps()[0] == "Piece 3 of 4, step 1 of 2"
+    assert watching.steps()[0] == "Piece 4 of 4, step 1 of 2"  # the third is only decoded again
     assert (request.output_directory / "shot.mkv").read_bytes() == undisturbed
 
 

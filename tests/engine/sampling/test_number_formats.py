@@ -14,7 +14,7 @@ from engine.sampling.guided_velocity import DiffusionModel
 from engine.sampling.key_value_bank import key_value_bank
 from engine.sampling.lockstep import LockstepTransformer, TokenHandling
 from engine.sampling.timestep_embedding import timestep_embedding, timestep_waves
-from tests.engine.sampling.held_memory import HeldMemory
+from tests.held_memory import HeldMemory
 from tests.engine.sampling.random_shots import EXPRESSION, VOICE, random_model, random_shot
 
 PLAIN = Branch(text=TextRole.PROMPT)

@@ -1,0 +1,173 @@
+"""What memory a render may use: this machine now, what was learnt, how far the job has stepped down."""
+
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+from engine.bundles.installed_bundle import InstalledBundle
+from engine.memory.known_machine import known_machine
+from engine.memory.probe import machine_identity, memory_now
+from engine.planning.concession_words import doing, given_up
+from engine.planning.lessons import Lesson, concession_for, learn
+from engine.planning.machine import Machine, MemoryNow
+from engine.planning.machine_store import stored_rates
+from engine.planning.nominal_rates import UNMEASURED
+from engine.planning.planner import best_plan, device_budget, next_concession
+from engine.planning.workload import demand_of, workload_of
+from engine.protocol.errors import ErrorCode, UserError
+from engine.protocol.memory_plan import Concession, MemoryPlan, NoPlan, PlanPhase
+from engine.protocol.render_request import RenderRequest
+from engine.renderers.memory_ladder import MemoryLadder
+from engine.renderers.renderer import MemoryRanOutError
+from engine.renderers.work_directory import MEMORY_RAN_OUT_NAME
+
+_log = logging.getLogger(__name__)
+_LADDER = tuple(Concession)
+_LEAST_HOST_SHARE = 0.1
+_OTHERS_SHARE = 0.02
+"""Other programs took the memory where they use this much more of the device than when the plan was made."""
+
+
+class RenderMemory:
+    """Makes the plan of a render's attempt, and decides what follows when memory runs out all the same.
+
+    `data`, `cache`: the engine's directories; `work`: the job's, which keeps the ladder.
+    """
+
+    def __init__(
+        self,
+        request: RenderRequest,
+        bundle: InstalledBundle,
+        device: torch.device,
+        *,
+        data: Path,
+        cache: Path,
+        work: Path,
+    ) -> None:
+        self._request, self._device, self._data = request, device, data
+        self._workload = workload_of(request, bundle)
+        self._ladder = MemoryLadder(work)
+        self._heed_the_system(work / MEMORY_RAN_OUT_NAME)
+        self._machine = self._looked_at(cache)
+        self._plan: MemoryPlan | None = None
+
+    def plan(self) -> MemoryPlan:
+        """Return the plan. Raises UserError(OUT_OF_MEMORY) that says what to change where none fits."""
+        machine, workload = self._machine, self._workload
+        learnt = concession_for(
+            self._data, machine.identity.device, demand_of(workload), device_budget(machine)
+        )
+        least = max(learnt, self._ladder.rungs.concession, key=_LADDER.index)
+        found = best_plan(machine, workload, at_least=least)
+        if isinstance(found, NoPlan):
+            raise self._does_not_fit(found)
+        self._plan = found
+        _log.info(
+            "plan: %d of %d blocks stay, %d tokens at a time, concession %s, %.2f GB predicted",
+            len(found.resident_blocks),
+            found.block_count,
+            found.piece_tokens,
+            found.concession.value,
+            found.peak_bytes / 1e9,
+        )
+        return found
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """A sentence for the take for each time that memory ran out."""
+        return self._ladder.rungs.told
+
+    def ran_out(self, phase: PlanPhase | None, *, of_host: bool) -> Exception:
+        """Return what to raise after memory ran out: another attempt follows, or what to change is told.
+
+        `of_host`: the host's memory, where the device has its own.
+        """
+        if self._plan is None or phase is None:
+            return MemoryError("memory ran out outside the phases of a plan")
+        if of_host:
+            return self._host_ran_out(phase)
+        now = memory_now(self._device)
+        machine = replace(self._machine, now=self._lowered(now))
+        lower = next_concession(machine, self._workload, self._plan, phase)
+        if lower is None:
+            return self._ended(phase)
+        taken = now.others_bytes - self._machine.now.others_bytes
+        told = f"Memory ran out while {doing(phase)}; the render went on so that {given_up(lower)}."
+        self._ladder.step_down(lower, told, by_plan=taken <= _OTHERS_SHARE * now.device_total_bytes)
+        _log.warning("%s Other programs took %.2f GB meanwhile.", told, max(taken, 0) / 1e9)
+        return MemoryRanOutError(told, told=told)
+
+    def _host_ran_out(self, phase: PlanPhase) -> Exception:
+        if self._ladder.rungs.host_share < _LEAST_HOST_SHARE:
+            return self._ended(phase)
+        told = f"The computer's memory ran out while {doing(phase)}; the render went on with less of it."
+        self._ladder.leave_host_memory(told)
+        _log.warning("%s", told)
+        return MemoryRanOutError(told, told=told)
+
+    def remember(self) -> None:
+        """Remember for this machine what the finished render gave up, where its plan had been wrong."""
+        if self._plan is None or not self._ladder.rungs.by_plan:
+            return
+        try:
+            learn(
+                self._data,
+                Lesson(
+                    device=self._plan.device,
+                    demand=demand_of(self._workload),
+                    budget_bytes=self._plan.device_budget_bytes,
+                    concession=self._plan.concession,
+                    learnt_at=datetime.now(UTC),
+                ),
+            )
+        except UserError as error:
+            _log.info("what was learnt about memory is not kept: %s", error)
+
+    def _heed_the_system(self, mark: Path) -> None:
+        """Use less of the host's memory where the system ended the attempt before for want of it."""
+        if mark.exists():
+            self._ladder.leave_host_memory(
+                "The system ended the render for want of memory; it went on with less of it."
+            )
+            mark.unlink()
+
+    def _looked_at(self, cache: Path) -> Machine:
+        """Return the machine. A card's speed is measured if need be; the processor's changes no plan."""
+        identity = machine_identity(self._device)
+        if not identity.is_processor:
+            machine = known_machine(self._data, cache)
+            return replace(machine, now=self._lowered(machine.now))
+        rates = stored_rates(self._data, identity) or UNMEASURED
+        return Machine(identity=identity, rates=rates, now=self._lowered(memory_now(self._device)))
+
+    def _lowered(self, now: MemoryNow) -> MemoryNow:
+        """Return what is free, less what the system would not lend the attempt before."""
+        share = self._ladder.rungs.host_share
+        host_free = round(now.host_free_bytes * share)
+        device_free = (
+            round(now.device_free_bytes * share) if self._device.type == "cpu" else now.device_free_bytes
+        )
+        return replace(now, host_free_bytes=host_free, device_free_bytes=device_free)
+
+    def _does_not_fit(self, found: NoPlan) -> UserError:
+        return UserError(
+            f"“{self._request.scene_name}” does not fit into the memory of {found.device}: {found.reason}",
+            next_step=" ".join(found.changes) or "Choose a smaller size.",
+            code=ErrorCode.OUT_OF_MEMORY,
+            details={"least_bytes": str(found.least_bytes), "budget_bytes": str(found.device_budget_bytes)},
+        )
+
+    def _ended(self, phase: PlanPhase) -> UserError:
+        request = self._request
+        tried = " All smaller plans were tried." if self._ladder.rungs.told else ""
+        self._ladder.begin_anew()
+        return UserError(
+            f"Memory ran out while {doing(phase)} for “{request.scene_name}” "
+            f"at {request.width}x{request.height}.{tried}",
+            next_step="Close other programs that use the graphics card, or choose a smaller size or shorter "
+            "segments, then retry the job.",
+            code=ErrorCode.OUT_OF_MEMORY,
+        )
