@@ -5,7 +5,7 @@ from PySide6.QtCore import QCoreApplication
 from desktop.authoring.memory_plans import Planned, Verdict
 from desktop.models.tones import StatusTone
 from desktop.models.words import duration_words
-from engine.protocol.memory_plan import BankPlace, Bottleneck, Concession, MemoryPlan, NoPlan
+from engine.protocol.memory_plan import BankPlace, Bottleneck, Concession, MemoryPlan
 
 PROCESSOR = "processor"
 TONE_OF_VERDICT = {
@@ -35,13 +35,12 @@ def verdict_on_device(planned: Planned) -> str:
     return f"{words} {planned.machine.identity.device}"
 
 
-def memory_words(planned: Planned) -> str:
-    """Return the most that is used, or needed, against what may be."""
-    outcome = planned.outcome
-    budget = bytes_words(outcome.device_budget_bytes)
-    if isinstance(outcome, NoPlan):
-        return _tr("Needs %s, and %s can be used") % (bytes_words(outcome.least_bytes), budget)
-    return _tr("At most %s of the %s that can be used") % (bytes_words(outcome.peak_bytes), budget)
+def memory_words(plan: MemoryPlan) -> str:
+    """Return the most that is used against what may be."""
+    return _tr("At most %s of the %s that can be used") % (
+        bytes_words(plan.peak_bytes),
+        bytes_words(plan.device_budget_bytes),
+    )
 
 
 def pace_words(plan: MemoryPlan) -> str:

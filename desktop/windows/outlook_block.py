@@ -80,6 +80,7 @@ class OutlookBlock(QWidget):
         self._show_tone(tone)
         self.verdict.set_text(words)
         self.memory.clear()
+        self.memory.show()
         self.bar.clear()
         self.facts.setText(facts or self._measured_words())
         self._offer(None)
@@ -87,8 +88,9 @@ class OutlookBlock(QWidget):
     def _show_planned(self, planned: Planned) -> None:
         self._show_tone(TONE_OF_VERDICT[planned.verdict])
         self.verdict.set_text(verdict_on_device(planned))
-        self.memory.setText(memory_words(planned))
         outcome = planned.outcome
+        self.memory.setText("" if isinstance(outcome, NoPlan) else memory_words(outcome))
+        self.memory.setVisible(bool(self.memory.text()))
         needed = outcome.least_bytes if isinstance(outcome, NoPlan) else outcome.peak_bytes
         self.bar.show_memory(needed, outcome.device_budget_bytes, planned.machine.now.device_total_bytes)
         if isinstance(outcome, NoPlan):
