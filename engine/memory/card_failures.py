@@ -11,6 +11,9 @@ from engine.weights.memory_shortage import is_memory_shortage
 _ITS_NAMES = ("cuda", "cublas", "cudnn", "nvidia", "hip")
 
 
+_SAID_BY_A_LOST_CARD = ("cuda error", "cublas_status", "cudnn_status", "cudnn error", "hip error")
+
+
 @contextmanager
 def card_failures(device: torch.device) -> Iterator[None]:
     """Turn a device's errors into a UserError: OUT_OF_MEMORY where it is full, else RENDERER_UNAVAILABLE.
@@ -36,6 +39,12 @@ def _is_the_cards(error: BaseException, device: torch.device) -> bool:
     said = str(error).lower()
     speaks_of_it = isinstance(error, torch.AcceleratorError) or any(name in said for name in _ITS_NAMES)
     return device.type != "cpu" and speaks_of_it
+
+
+def is_lost_device(error: BaseException) -> bool:
+    """Return whether an error means that a card computes no more; its libraries have words of their own."""
+    said = str(error).lower()
+    return isinstance(error, torch.AcceleratorError) or any(words in said for words in _SAID_BY_A_LOST_CARD)
 
 
 def _full(device: torch.device) -> UserError:

@@ -7,14 +7,13 @@ from pathlib import Path
 import torch
 
 from engine.media.opencv import cv2
+from engine.memory.card_failures import is_lost_device
 from engine.memory.device import device_name, release_cached_memory
 from engine.renderers.phase_watch import PhaseWatch
 from engine.renderers.render_memory import RenderMemory
 from engine.renderers.render_notes import noted_record
 from engine.renderers.renderer import DeviceLostError
 from engine.weights.memory_shortage import is_memory_shortage
-
-_SAID_BY_A_LOST_CARD = ("cuda error", "cublas_status", "cudnn_status", "cudnn error", "hip error")
 
 
 @contextmanager
@@ -33,12 +32,6 @@ def failures_of(device: torch.device, memory: RenderMemory, phases: PhaseWatch) 
             raise DeviceLostError(str(error), device=device_name(device)) from error
         raise
     release_cached_memory(device)  # after a failure the process ends, and a lost card would fail again
-
-
-def is_lost_device(error: BaseException) -> bool:
-    """Return whether an error means that a card computes no more; its libraries have words of their own."""
-    said = str(error).lower()
-    return isinstance(error, torch.AcceleratorError) or any(words in said for words in _SAID_BY_A_LOST_CARD)
 
 
 def require_device_of_before(work: Path, device: torch.device) -> None:
