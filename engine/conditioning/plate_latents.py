@@ -24,23 +24,10 @@ from engine.planning.latent_grid import FRAMES_PER_LATENT, LATENT_PIXELS, latent
 from engine.protocol.errors import BugError
 
 MASK_CHANNELS = 4
-PLATE_VERSION = 1
-KEPT_VERSION = 2
+PLATE_VERSION = 2
 
 _WHOLE = 0
 _EVERYWHERE = (slice(None), slice(None))
-
-
-def plate_key(known_BGR_THWC: NDArray[np.uint8], frame_count: int, *, weights: str, precision: str) -> str:
-    """Return the cache's name of a condition; `weights` identifies the VAE."""
-    return cache_key(
-        "plate",
-        version=PLATE_VERSION,
-        known=array_digest(known_BGR_THWC),
-        frame_count=frame_count,
-        weights=weights,
-        precision=precision,
-    )
 
 
 def kept_plate_condition(
@@ -71,7 +58,7 @@ def kept_plate_condition(
     def make() -> dict[str, Tensor]:
         return {"plate": encode(), "tile_latents": torch.tensor(side)}
 
-    key = cache_key("plate", version=KEPT_VERSION, known=array_digest(known_BGR_THWC), weights=weights)
+    key = cache_key("plate", version=PLATE_VERSION, known=array_digest(known_BGR_THWC), weights=weights)
     return cache.tensors(key, make, suits=suits)["plate"][:, :latent_frames]
 
 

@@ -9,7 +9,7 @@ import torch
 from diffusers import AutoencoderKLWan, FlowMatchEulerDiscreteScheduler, WanImageToVideoPipeline
 
 from engine.conditioning.condition_cache import ConditionCache
-from engine.conditioning.plate_latents import kept_plate_condition, plate_condition, plate_key
+from engine.conditioning.plate_latents import kept_plate_condition, plate_condition
 from engine.conditioning.vae_chunks import empty_feature_cache
 from engine.conditioning.vae_halves import encoder_inner, encoder_outer
 from engine.conditioning.vae_tiles import tiles_of
@@ -202,20 +202,6 @@ def test_the_vae_computes_in_its_own_number_format(vae):
     assert 0 < (condition - plate_condition(vae, plate, 5, PROCESSOR)).abs().max() < 0.1
 
 
-def test_the_key_of_a_condition_tells_pictures_and_lengths_apart():
-    known = drawn_frames(1)
-    key = plate_key(known, 81, weights="w", precision="float32")
-    assert key == plate_key(known.copy(), 81, weights="w", precision="float32")
-    others = {
-        plate_key(drawn_frames(1, seed=1), 81, weights="w", precision="float32"),
-        plate_key(known.transpose(0, 2, 1, 3), 81, weights="w", precision="float32"),
-        plate_key(known, 77, weights="w", precision="float32"),
-        plate_key(known, 81, weights="v", precision="float32"),
-        plate_key(known, 81, weights="w", precision="bfloat16"),
-    }
-    assert len(others | {key}) == 6
-
-
 def never():
     raise AssertionError("encoded again")
 
@@ -273,14 +259,6 @@ def test_a_plate_encoded_whole_serves_tiles_but_not_the_other_way_round(kept_pla
     assert not torch.equal(whole, tiled)
     for tile_latents in (None, 8, 12):
         assert torch.equal(kept_plate(5, tile_latents=tile_latents, may_encode=False), whole)
-
-
-def test_what_was_kept_for_one_length_alone_is_left_where_it_is(kept_plate, tmp_path):
-    plate = drawn_frames(1, 64, 96)
-    old = plate_key(plate, 5, weights="w", precision="float32")
-    ConditionCache(tmp_path).tensors(old, lambda: {"plate": torch.zeros(20, 2, 8, 12)})
-    assert kept_plate(5).std() > 0
-    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_several_known_frames_are_not_kept(kept_plate, tmp_path):
