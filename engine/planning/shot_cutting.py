@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.planning.adapter_names import AdapterName
 from engine.planning.character_tokens import (
@@ -12,14 +12,14 @@ from engine.planning.character_tokens import (
     window_ranges,
 )
 from engine.planning.guidance import ShotBranches, guidance_scales, weighted_branches
-from engine.planning.latent_grid import FRAMES_PER_LATENT, latent_frame_count
+from engine.planning.latent_grid import FRAMES_PER_LATENT
 from engine.planning.model_time import ModelTime
 from engine.planning.network_sizes import BundleSizes
 from engine.planning.prompt_text import clean_prompt
 from engine.planning.region_area import least_area, most_area
-from engine.planning.shot_pieces import Piece, WindowPlan, continuation_pieces
+from engine.planning.shot_pieces import shot_pieces, shot_windows
 from engine.protocol.curves import Channel, value_at
-from engine.protocol.diffusion_settings import DiffusionSettings, LongShotMode
+from engine.protocol.diffusion_settings import DiffusionSettings
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.render_request import CharacterInput, RenderRequest
 
@@ -45,7 +45,7 @@ class AdapterLoad:
     characters: int
     tokens: int
     window: int
-    is_whole: bool = True
+    is_whole: bool = False
     shared_of_frame: float = 1.0
     own_of_frame: float = 0.0
 
@@ -145,8 +145,9 @@ class ShotCutting:
 
     def cut(self, segment_frames: int) -> SegmentLoad:
         """Return the shot in passes of so many video frames."""
-        windows = self._windows(segment_frames)
-        pieces = self._pieces(segment_frames)
+        settings = replace(self._settings, segment_frames=segment_frames)
+        windows = shot_windows(settings, self._time.latent_frames, seed=self._request.seed)
+        pieces = shot_pieces(settings, self._time.latent_frames)
         spans = [(piece.start, piece.end) for piece in pieces]
         passes = [windows.windows(step) for step in range(self._settings.steps)] if windows else None
         seen = spans if passes is None else [(0, self._time.latent_frames)]
@@ -162,20 +163,6 @@ class ShotCutting:
             ),
             adapters=tuple(self._load(name, seen, compacted=windows is None) for name in self._adapters),
         )
-
-    def _pieces(self, segment_frames: int) -> tuple[Piece, ...]:
-        whole = self._time.latent_frames
-        if self._settings.long_shot is LongShotMode.CONTEXT_WINDOWS:
-            return (Piece(start=0, end=whole, known=0),)
-        overlap = latent_frame_count(self._settings.overlap_frames)
-        return continuation_pieces(whole, most=latent_frame_count(segment_frames), overlap=overlap)
-
-    def _windows(self, segment_frames: int) -> WindowPlan | None:
-        length, whole = latent_frame_count(segment_frames), self._time.latent_frames
-        if self._settings.long_shot is not LongShotMode.CONTEXT_WINDOWS or whole <= length:
-            return None
-        overlap = self._settings.overlap_frames // FRAMES_PER_LATENT
-        return WindowPlan(latent_frames=whole, length=length, overlap=overlap, seed=self._request.seed)
 
     def _load(self, name: AdapterName, spans: list[tuple[int, int]], *, compacted: bool) -> AdapterLoad:
         width = self._sizes.adapter_widths.get(name)

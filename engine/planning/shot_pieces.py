@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from engine.planning.latent_grid import FRAMES_PER_LATENT
+from engine.planning.latent_grid import FRAMES_PER_LATENT, latent_frame_count
+from engine.protocol.diffusion_settings import DiffusionSettings, LongShotMode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,3 +114,23 @@ class WindowPlan:
         stride = max(1, self.length - self.overlap)
         offset = random.Random(f"{self.seed} {step}").randrange(stride)
         return context_windows(self.latent_frames, length=self.length, overlap=self.overlap, offset=offset)
+
+
+def shot_pieces(settings: DiffusionSettings, latent_frames: int) -> tuple[Piece, ...]:
+    """Return the passes of a shot one after another; a shot in context windows is a single one."""
+    if settings.long_shot is LongShotMode.CONTEXT_WINDOWS:
+        return (Piece(start=0, end=latent_frames, known=0),)
+    return continuation_pieces(
+        latent_frames,
+        most=latent_frame_count(settings.segment_frames),
+        overlap=latent_frame_count(settings.overlap_frames),
+    )
+
+
+def shot_windows(settings: DiffusionSettings, latent_frames: int, *, seed: int) -> WindowPlan | None:
+    """Return the windows of a shot that is longer than one pass and made in context windows; else None."""
+    length = latent_frame_count(settings.segment_frames)
+    if settings.long_shot is not LongShotMode.CONTEXT_WINDOWS or latent_frames <= length:
+        return None
+    overlap = settings.overlap_frames // FRAMES_PER_LATENT
+    return WindowPlan(latent_frames=latent_frames, length=length, overlap=overlap, seed=seed)

@@ -8,9 +8,8 @@ from engine.conditioning.picture_fit import PictureFit
 from engine.networks.adapter_projections import AdapterProjections
 from engine.planning.adapter_names import AdapterName
 from engine.planning.guidance import GuidanceScales
-from engine.planning.latent_grid import FRAMES_PER_LATENT, latent_frame_count
 from engine.planning.model_time import ModelTime
-from engine.planning.shot_pieces import Piece, WindowPlan, continuation_pieces
+from engine.planning.shot_pieces import Piece, WindowPlan, shot_pieces, shot_windows
 from engine.protocol.diffusion_settings import DiffusionSettings, LongShotMode
 from engine.protocol.memory_plan import MemoryPlan
 from engine.protocol.render_request import RenderRequest
@@ -33,31 +32,14 @@ class DiffusionShot:
     scales: GuidanceScales
 
     @property
-    def pass_latents(self) -> int:
-        """The most latent frames of one pass."""
-        return latent_frame_count(self.settings.segment_frames)
-
-    @property
     def pieces(self) -> tuple[Piece, ...]:
-        """The passes one after another; a shot in context windows is a single one."""
-        whole = self.time.latent_frames
-        if self.settings.long_shot is LongShotMode.CONTEXT_WINDOWS:
-            return (Piece(start=0, end=whole, known=0),)
-        overlap = latent_frame_count(self.settings.overlap_frames)
-        return continuation_pieces(whole, most=self.pass_latents, overlap=overlap)
+        """The passes one after another, as the settings want them; a shot in context windows is one."""
+        return shot_pieces(self.settings, self.time.latent_frames)
 
     @property
     def windows(self) -> WindowPlan | None:
         """The windows of a shot that is longer than one pass and made in context windows; else None."""
-        blended = self.settings.long_shot is LongShotMode.CONTEXT_WINDOWS
-        if not blended or self.time.latent_frames <= self.pass_latents:
-            return None
-        return WindowPlan(
-            latent_frames=self.time.latent_frames,
-            length=self.pass_latents,
-            overlap=self.settings.overlap_frames // FRAMES_PER_LATENT,
-            seed=self.request.seed,
-        )
+        return shot_windows(self.settings, self.time.latent_frames, seed=self.request.seed)
 
     def project_frames(self, piece: Piece) -> range:
         """Return the project frames that a piece's new model frames reach."""
