@@ -18,7 +18,8 @@ class HeldMemory(TorchDispatchMode):
         given = list(_storages((args, kwargs)))
         result = function(*args, **(kwargs or {}))
         for storage in _storages(result):
-            if storage not in self._known and all(storage is not other for other in given):
+            is_new = storage not in self._known and all(storage is not other for other in given)
+            if is_new and storage.device.type != "meta":
                 self._count(storage)
         return result
 
