@@ -14,7 +14,7 @@ def show_stream(answer: Mapping[str, Any]) -> None:
     step, rows = answer["options"]["step"], answer["rows"]
     console().print(
         f"one step, {answer['parameters'] / 1e6:,.0f} million parameters ({step['width']} wide, "
-        f"{step['blocks']} blocks), {answer['tokens']} tokens, two branches",
+        f"{step['blocks']} {'block' if step['blocks'] == 1 else 'blocks'}), {answer['tokens']} tokens, two branches",
         soft_wrap=True,
     )
     console().print(

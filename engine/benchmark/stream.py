@@ -14,6 +14,7 @@ processor computes there is nothing to refuse and nothing to overlap, since copi
 arithmetic; what can be seen there is that results are equal, and what is planned.
 """
 
+import gc
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -74,7 +75,12 @@ class _StreamMeasuring:
 
     def result(self) -> StreamBenchmark:
         """Measure everything."""
-        rows = tuple(self._row(way) for way in self._ways())
+        gc.collect()
+        gc.freeze()  # what a way leaves is collected before the next, which need not look at the libraries
+        try:
+            rows = tuple(self._row(way) for way in self._ways())
+        finally:
+            gc.unfreeze()
         return StreamBenchmark(
             device=device_name(self._device),
             precision=self._precision,

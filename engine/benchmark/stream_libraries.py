@@ -38,11 +38,16 @@ _Offload = Callable[[nn.Module], AbstractContextManager[None]]
 
 
 class SteppedBlocks(nn.Module):
-    """Blocks whose forward is one of Masque's steps over them."""
+    """Blocks whose forward is one of Masque's steps over them.
+
+    It has a parameter of its own: only with one does diffusers look for the order of the blocks, which it
+    needs to fetch the next while one is computed.
+    """
 
     def __init__(self, blocks: Sequence[WanTransformerBlock], device: torch.device) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(blocks)
+        self.own = nn.Parameter(torch.zeros(1), requires_grad=False)
         for block in blocks:
             table = block.scale_shift_table.detach().to(device)
             delattr(block, _TABLE)

@@ -13,7 +13,13 @@ from engine.benchmark.memory_watch import watched
 from engine.benchmark.stream_host import HostWatch
 from engine.benchmark.stream_options import StreamPart
 from engine.benchmark.stream_records import StreamMeasures
-from engine.memory.device import release_cached_memory, torch_dtype, wait_for
+from engine.memory.device import (
+    peak_memory_bytes,
+    release_cached_memory,
+    reset_peak_memory,
+    torch_dtype,
+    wait_for,
+)
 from engine.protocol.memory_plan import MemoryPlan
 from engine.sampling.lockstep import TokenHandling
 
@@ -70,7 +76,10 @@ def token_handling(plan: MemoryPlan) -> TokenHandling:
 
 
 def measure_way(way: Way, device: torch.device, *, repeats: int) -> Found:
-    """Load a way, compute 1 + `repeats` steps, and one more to see its memory. Raises what the way raises."""
+    """Load a way, compute 1 + `repeats` steps, and one more where the device does not count its memory.
+
+    Raises what the way raises.
+    """
     gc.collect()
     release_cached_memory(device)
     wait_for(device)
@@ -79,6 +88,7 @@ def measure_way(way: Way, device: torch.device, *, repeats: int) -> Found:
         with way.open() as ready:
             wait_for(device)
             loading_s, loading_host = time.perf_counter() - started_s, host.most_since()
+            reset_peak_memory(device)
             first, first_spent = _timed(ready.step, device)
             last, runs = first, []
             for _ in range(repeats):
@@ -103,9 +113,10 @@ def measure_way(way: Way, device: torch.device, *, repeats: int) -> Found:
 
 
 def _peak(ready: ReadyWay, device: torch.device) -> int | None:
-    if ready.held_bytes is None and device == _PROCESSOR:
-        return None
-    return watched(device, ready.step, held_bytes=ready.held_bytes or 0)[1]
+    counted = peak_memory_bytes(device)
+    if counted is not None or ready.held_bytes is None:
+        return counted
+    return watched(device, ready.step, held_bytes=ready.held_bytes)[1]
 
 
 def _timed(step: Callable[[], torch.Tensor], device: torch.device) -> tuple[torch.Tensor, _Spent]:

@@ -11,11 +11,12 @@ from engine.protocol.memory_plan import MemoryPlan
 class StreamMeasures:
     """Seconds and bytes of one way.
 
-    `loading_s`: until a step can begin; `first_s`: the step after that, which finds nothing warm; `runs_s`:
-    each following one. `processor_s`: the least of what the process's threads spent together on one of these.
-    `peak_bytes`: the most that tensors took on the device during a step; None where that is the host's memory
-    and nothing is moved. `loading_host_bytes` and `step_host_bytes`: the most host memory taken meanwhile
-    beyond what the process had before; where the processor computes, its tensors are among them.
+    `loading_s`: until a step can begin, most of it to make random weights; `first_s`: the step after that,
+    which finds nothing warm; `runs_s`: each following one. `processor_s`: the least of what the process's
+    threads spent together on one of these. `peak_bytes`: the most that tensors took on the device during a
+    step; None where that is the host's memory and nothing is moved. `loading_host_bytes` and
+    `step_host_bytes`: the most host memory taken meanwhile beyond what the process had before; where the
+    processor computes, its tensors are among them.
     """
 
     loading_s: float
