@@ -12,9 +12,10 @@ _Row = Mapping[str, Any]
 def show_stream(answer: Mapping[str, Any]) -> None:
     """Print what was measured, what was planned, and what failed."""
     step, rows = answer["options"]["step"], answer["rows"]
+    blocks = "1 block" if step["blocks"] == 1 else f"{step['blocks']} blocks"
     console().print(
-        f"one step, {answer['parameters'] / 1e6:,.0f} million parameters ({step['width']} wide, "
-        f"{step['blocks']} {'block' if step['blocks'] == 1 else 'blocks'}), {answer['tokens']} tokens, two branches",
+        f"one step, {answer['parameters'] / 1e6:,.0f} million parameters ({step['width']} wide, {blocks}), "
+        f"{answer['tokens']} tokens, two branches",
         soft_wrap=True,
     )
     console().print(
