@@ -31,15 +31,12 @@ from engine.memory.block_streamer import BlockStreamer
 from engine.memory.copy_lane import CopyLane
 from engine.memory.eight_bit import require_eight_bit
 from engine.memory.item_source import HostItems, ItemSource
-from engine.memory.read_ahead import ReadAhead
+from engine.memory.read_ahead import ReadAhead, streamable
 from engine.protocol.errors import BugError, ErrorCode, UserError
 from engine.protocol.memory_plan import HostPlace, WeightStorage
 
 DISK_BUFFERS = 3
 """Of blocks on the disk, how many are in host memory: one being copied, one ready, one being read."""
-
-PINNED_BUFFERS = 2
-"""Of blocks in memory that a card cannot read by itself, how many are brought to where it can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,11 +171,7 @@ class BlockBuilder:
     def _source(self) -> ItemSource:
         if self._places.host_place is HostPlace.DISK:
             return self._from_disk()
-        if not self._lane.needs_pinned_memory or self.host_place is HostPlace.PINNED:
-            return self.host
-        # The card would hold the render's thread for each copy: another brings them to pinned memory.
-        self.host.unpin()
-        return ReadAhead(self.host, self._streamed, buffers=PINNED_BUFFERS, pin_for=self._lane.device)
+        return streamable(self.host, self._streamed, self._lane)
 
     def _from_disk(self) -> ItemSource:
         path = self._block_file_path()

@@ -17,9 +17,13 @@ from typing import Protocol
 
 import torch
 
-from engine.memory.copy_lane import Mark
+from engine.memory.copy_lane import CopyLane, Mark
 from engine.memory.host_buffer import HostBuffer
+from engine.memory.item_source import HostItems, ItemSource
 from engine.protocol.errors import BugError
+
+PINNED_BUFFERS = 2
+"""Of items in memory that a card cannot read by itself, how many are brought to where it can."""
 
 
 class ItemReader(Protocol):
@@ -157,3 +161,16 @@ class ReadAhead:
         if free is not None:
             free.wait_here()
         self._reader.load(number, buffer.bytes_B[: self._reader.item_bytes(number)])
+
+
+def streamable(items: HostItems, order: Sequence[int], lane: CopyLane) -> ItemSource:
+    """Return a source of items in host memory that never holds the render's thread for a copy.
+
+    Those the device reads by itself are that already. A card would copy from ordinary memory in the thread
+    that asks: if not all of them are pinned, another thread brings each to memory that is.
+    """
+    wanted_bytes = sum(items.item_bytes(number) for number in order)
+    if not lane.needs_pinned_memory or items.pinned_bytes == wanted_bytes:
+        return items
+    items.unpin()
+    return ReadAhead(items, order, buffers=PINNED_BUFFERS, pin_for=lane.device)

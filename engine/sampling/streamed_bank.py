@@ -12,6 +12,7 @@ from engine.memory.block_streamer import BlockStreamer
 from engine.memory.copy_lane import CopyLane
 from engine.memory.flat_buffer import FlatLayout
 from engine.memory.item_source import HostItems
+from engine.memory.read_ahead import streamable
 from engine.sampling.key_value_bank import (
     BlockKeysValues,
     CastKeysValues,
@@ -45,8 +46,9 @@ class StreamedBank:
             self._entries.append(with_kept_tensors(entry, layouts[number].views(items.take(number))))
         if items is None:
             raise ValueError("there are no blocks")
+        source = streamable(items, range(len(layouts)), lane)
         self._streamer: BlockStreamer[dict[str, torch.Tensor]] = BlockStreamer(
-            items, layouts, make=_as_they_are, lane=lane, residents={}, slots=_SLOTS
+            source, layouts, make=_as_they_are, lane=lane, residents={}, slots=_SLOTS
         )
 
     def __len__(self) -> int:
