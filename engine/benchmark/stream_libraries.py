@@ -52,6 +52,7 @@ class SteppedBlocks(nn.Module):
             table = block.scale_shift_table.detach().to(device)
             delattr(block, _TABLE)
             setattr(block, _TABLE, table)
+            block.attn2.norm_k = block.attn2.norm_added_k = None  # never called: diffusers would warn of them
 
     def forward(self, step: Callable[[], torch.Tensor]) -> torch.Tensor:
         """Return what the step gives."""

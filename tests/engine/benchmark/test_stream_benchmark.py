@@ -17,7 +17,7 @@ from engine.memory.device import render_device
 from engine.planning.machine import Machine, MachineIdentity, MachineRates, MemoryNow
 from engine.protocol.diffusion_settings import Precision
 from engine.protocol.errors import UserError
-from engine.protocol.memory_plan import HostPlace, WeightStorage
+from engine.protocol.memory_plan import BankPlace, HostPlace, WeightStorage
 
 PROCESSOR = torch.device("cpu")
 GIGABYTE = 10**9
@@ -168,6 +168,21 @@ def test_the_same_is_true_in_bfloat16():
     differences = [row.comparison.largest_difference for row in found.rows[1:-1]]
     assert differences == [0.0] * len(differences)
     assert any(row.plan and row.plan.streams for row in found.rows[:-1])
+
+
+def test_the_plan_of_a_card_with_keys_and_values_on_the_host_gives_the_same():
+    plain = machine()
+    card = replace(
+        plain,
+        identity=replace(plain.identity, device="card", is_processor=False),
+        rates=replace(plain.rates, pinned_bytes_per_s=2e10, pinnable_bytes=4 * GIGABYTE),
+    )
+    found = run_stream_benchmark(tiny(only="resident,stream", blocks=2, repeats=1), card)
+    rows = [row for row in found.rows[1:] if row.plan.storage is WeightStorage.FULL]
+    assert {row.plan.host_place for row in rows} == {HostPlace.PINNED}
+    assert rows[-1].plan.bank_place is BankPlace.HOST
+    assert {row.comparison.largest_difference for row in rows} == {0.0}
+    assert all(row.prediction_ratio >= 1 for row in rows)
 
 
 def test_a_plan_with_smaller_pieces_is_compared_with_a_resident_step_in_such_pieces(measured):
