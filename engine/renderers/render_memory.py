@@ -89,16 +89,30 @@ class RenderMemory:
             return MemoryError("memory ran out outside the phases of a plan")
         if of_host:
             return self._host_ran_out(phase)
-        now = memory_now(self._device)
-        machine = replace(self._machine, now=self._lowered(now))
-        lower = next_concession(machine, self._workload, self._plan, phase)
+        taken = self._taken_by_others()
+        lower = next_concession(self._without(taken), self._workload, self._plan, phase)
         if lower is None:
             return self._ended(phase)
-        taken = now.others_bytes - self._machine.now.others_bytes
         told = f"Memory ran out while {doing(phase)}; the render went on so that {given_up(lower)}."
-        self._ladder.step_down(lower, told, by_plan=taken <= _OTHERS_SHARE * now.device_total_bytes)
-        _log.warning("%s Other programs took %.2f GB meanwhile.", told, max(taken, 0) / 1e9)
+        by_plan = taken <= _OTHERS_SHARE * self._machine.now.device_total_bytes
+        self._ladder.step_down(lower, told, by_plan=by_plan)
+        _log.warning("%s Other programs took %.2f GB meanwhile.", told, taken / 1e9)
         return MemoryRanOutError(told, told=told)
+
+    def _taken_by_others(self) -> int:
+        """Return how much more of the device other programs use than when the plan was made."""
+        return max(memory_now(self._device).others_bytes - self._machine.now.others_bytes, 0)
+
+    def _without(self, taken_bytes: int) -> Machine:
+        """Return the machine as a fresh process will find it: what this one holds will be free again."""
+        then = self._machine.now
+        of_host = taken_bytes if self._device.type == "cpu" else 0
+        now = replace(
+            then,
+            device_free_bytes=max(then.device_free_bytes - taken_bytes, 0),
+            host_free_bytes=max(then.host_free_bytes - of_host, 0),
+        )
+        return replace(self._machine, now=now)
 
     def _host_ran_out(self, phase: PlanPhase) -> Exception:
         if self._ladder.rungs.host_share < _LEAST_HOST_SHARE:
