@@ -14,37 +14,44 @@ from engine.protocol.memory_plan import EncoderPlace
 ONE_PASS_S = 60
 """Seconds of speech that are heard in one pass; longer recordings are heard piece by piece."""
 
+_WHOLE_NUMBER_BYTES = 8
 _SAMPLE_RATE, _FIRST_STRIDE = 16_000, 5
 _PIECE_SAMPLES = 1000 * 320
 _WINDOW_TOKENS = 3000
 
 
 def text_bytes(size: EncoderSize, number: int, place: EncoderPlace) -> int:
-    """Return what the text encoder takes on the device, in numbers of `number` bytes."""
-    hidden = 8 * PROMPT_TOKENS * size.width + 3 * PROMPT_TOKENS * size.feed_forward
-    scores = size.heads * PROMPT_TOKENS**2 * (2 * number + 2 * FLOAT32_BYTES)
-    return _weights(size, number, place, hidden * number + scores)
+    """Return what the text encoder takes on the device, in numbers of `number` bytes.
+
+    A whole prompt of n tokens: scores [heads, n, n] and what the distances add to them, which are whole
+    numbers [n, n] before.
+    """
+    hidden = 4 * PROMPT_TOKENS * size.width + 3 * PROMPT_TOKENS * size.feed_forward
+    pairs = PROMPT_TOKENS**2
+    scores = 2 * size.heads * pairs * number
+    distances = 6 * pairs * _WHOLE_NUMBER_BYTES + size.heads * pairs * number
+    return _weights(size, number, place, hidden * number + max(scores, distances))
 
 
 def image_bytes(size: EncoderSize, tokens: int, number: int, place: EncoderPlace) -> int:
     """Return what the image encoder takes on the device; the tokens of all its layers are kept."""
-    hidden = (size.layers + 8) * tokens * size.width + 3 * tokens * size.feed_forward
-    scores = 2 * size.heads * tokens**2
+    hidden = (size.layers + 4) * tokens * size.width + 2 * tokens * size.feed_forward
+    scores = size.heads * tokens**2
     return _weights(size, number, place, (hidden + scores) * number)
 
 
 def speech_bytes(size: SpeechSize, duration_s: Fraction) -> int:
-    """Return what the speech encoder takes on the device, in float32: mostly its first convolution's result,
-    three times over.
+    """Return what the speech encoder takes on the device, in float32: mostly its first convolution's result
+    before and after its norm, and half of that behind the second one.
     """
     samples = int(duration_s * _SAMPLE_RATE)
     is_long = duration_s > ONE_PASS_S
     heard = min(samples, _PIECE_SAMPLES) if is_long else samples
     tokens = min(speech_tokens(duration_s), _WINDOW_TOKENS)
-    convolved = 3 * (heard // _FIRST_STRIDE) * size.channels
+    convolved = 5 * (heard // _FIRST_STRIDE + 1) * size.channels // 2
     encoder = size.encoder
     hidden = tokens * (10 * encoder.width + 2 * encoder.feed_forward)
-    numbers = encoder.parameters + samples + max(convolved, hidden)
+    numbers = encoder.parameters + 2 * samples + max(convolved, hidden)
     return numbers * FLOAT32_BYTES
 
 

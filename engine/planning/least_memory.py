@@ -22,7 +22,7 @@ def least_memory(machine: Machine, workload: Workload) -> LeastMemory:
     """Return what the most frugal plan takes: one slot, no residents, the disk behind it."""
     limits = plan_limits(machine, workload, LADDER[-1])
     on_processor = machine.identity.is_processor
-    memory = PhaseMemory(workload, on_processor=on_processor)
+    memory = PhaseMemory(workload, on_processor=on_processor, threads=machine.identity.cores)
     choice = PlanChoice(
         segment=limits.segment,
         precision=limits.precision,

@@ -44,10 +44,12 @@ _CHECKPOINT_TENSORS = 6
 class PhaseMemory:
     """Bytes of a workload's phases on a device of one kind."""
 
-    def __init__(self, workload: Workload, *, on_processor: bool) -> None:
+    def __init__(self, workload: Workload, *, on_processor: bool, threads: int = 1) -> None:
+        """`threads`: with how many the processor computes; no matter for a card."""
         self._workload = workload
         self._sizes = workload.sizes
         self._on_processor = on_processor
+        self._threads = threads if on_processor else 0
         self._workspace = 0 if on_processor else CARD_WORKSPACE_BYTES
         self._steps: dict[tuple[int, Precision, Precision, int], tuple[int, int]] = {}
 
@@ -87,6 +89,10 @@ class PhaseMemory:
         found[PlanPhase.DECODING] = self._decoding(choice)
         found |= {phase: need + blocks for phase, need in beside.items()}
         return {phase: found[phase] for phase in PlanPhase if phase in found}
+
+    def beside_the_vae(self, choice: PlanChoice) -> int:
+        """Return what is on the device while pictures are decoded, beside the VAE and the blocks."""
+        return self._fixed(choice) + self._step(choice)[0]
 
     def text_encoder(self, choice: PlanChoice, place: EncoderPlace) -> int:
         """Return the device's bytes while a prompt is read."""
@@ -181,13 +187,21 @@ class PhaseMemory:
         )
         projections = max(key_value_projection_bytes(size, choice.precision, choice.storage), pairs)
         timelines = timeline_bytes(choice.segment, choice.precision)
-        making = self._most_made(choice) + self.bank_block(choice)
+        making = max(self._most_made(choice), self._text_made(choice))
+        if choice.bank_place is BankPlace.HOST:
+            making += self.bank_block(choice)
         return self._fixed(choice) + self._bank(choice) + projections + texts + timelines + making
 
     def _most_made(self, choice: PlanChoice) -> int:
         """The keys and values [K, C] of one character before the token of zeros joins them."""
-        most = max((load.tokens for load in choice.segment.adapters if load.kept), default=0)
+        most = max((load.tokens + 1 for load in choice.segment.adapters if load.kept), default=0)
         return 2 * most * self._sizes.transformer.width * NUMBER_BYTES[choice.precision]
+
+    def _text_made(self, choice: PlanChoice) -> int:
+        """Keys [L, C] before and behind their norm; the processor's casts to float32 and back for it."""
+        number = NUMBER_BYTES[choice.precision]
+        casts = 3 * FLOAT32_BYTES if self._on_processor and number < FLOAT32_BYTES else 0
+        return PROMPT_TOKENS * self._sizes.transformer.width * (2 * number + casts)
 
     def _denoising(self, choice: PlanChoice) -> int:
         size = self._sizes.transformer
@@ -203,7 +217,7 @@ class PhaseMemory:
                 precision=choice.precision,
                 token_precision=choice.token_precision,
                 piece_tokens=choice.piece_tokens,
-                on_processor=self._on_processor,
+                threads=self._threads,
             )
             memory = StepMemory(self._workload, choice.segment, how)
             self._steps[key] = memory.shot_bytes(), memory.velocity_bytes()
@@ -212,7 +226,7 @@ class PhaseMemory:
     def _decoding(self, choice: PlanChoice) -> int:
         rows, columns = self._tile(choice)
         chunk = decoding_bytes(self._sizes.vae, rows, columns, on_processor=self._on_processor)
-        return self._fixed(choice) + self._vae() + self._step(choice)[0] + chunk
+        return self.beside_the_vae(choice) + self._vae() + chunk
 
     def _plate_latents(self, choice: PlanChoice) -> int:
         rows, columns = self._tile(choice)

@@ -105,7 +105,8 @@ class PlanSearch:
         self._limits = plan_limits(machine, workload, concession)
         self._budget, self._host = device_budget(machine), host_budget(machine)
         self._blocks = workload.sizes.transformer.blocks
-        self._memory = PhaseMemory(workload, on_processor=self._is_processor)
+        cores = machine.identity.cores
+        self._memory = PhaseMemory(workload, on_processor=self._is_processor, threads=cores)
         self._filled = filled_rates(machine.rates, self._limits.precision)
         self._time = Durations(workload, self._memory, self._filled.rates, on_processor=self._is_processor)
 

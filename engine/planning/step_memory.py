@@ -16,22 +16,30 @@ from engine.protocol.diffusion_settings import Precision, Solver
 MOST_ROWS = 8192
 """Rows of an adapter's attention that are computed at once."""
 
+_SMALL_TENSORS = 1.01
+"""Sums of norms, windows' places and the like: measured, a part in a hundred of the rest at most."""
+
+_ATTENTION_TILE = 256, 512
+"""Queries and keys that a thread of the processor looks at together."""
+
 _MODULATION_VECTORS = 30
 _ROW_BYTES = 3 * 8 + FLOAT32_BYTES
 """Of a token's place among the rows of an adapter: three whole numbers and a weight."""
 
-_SHOT_TENSORS = {Solver.EULER: 6, Solver.UNIPC: 9}
-"""Noise, sample, velocity and prediction of a step, and a step's own two; UniPC remembers three more."""
+_SHOT_TENSORS = {Solver.EULER: 4, Solver.UNIPC: 7}
+"""Noise, sample, velocity and prediction of a step; UniPC remembers three more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFormat:
-    """How a step computes. `on_processor`: torch's own kernels there need room that a card's do not."""
+    """How a step computes. `threads`: the processor's, whose kernels need room that a card's do not; 0 on
+    a card.
+    """
 
     precision: Precision
     token_precision: Precision
     piece_tokens: int
-    on_processor: bool
+    threads: int
 
 
 class StepMemory:
@@ -70,7 +78,7 @@ class StepMemory:
             self._feed_forward(),
             self._velocities(),
         )
-        return self._throughout() + max(stages)
+        return int((self._throughout() + max(stages)) * _SMALL_TENSORS)
 
     def _throughout(self) -> int:
         """The input [4 in, N] in float32, cosines and sines [N, W/2], modulation, each adapter's rows."""
@@ -78,7 +86,13 @@ class StepMemory:
         rotary = self._tokens * (self._size.width // self._size.heads) * FLOAT32_BYTES
         modulation = _MODULATION_VECTORS * self._size.width * FLOAT32_BYTES
         groups = len(self._segment.adapters) * self._tokens * _ROW_BYTES
-        return given // self._size.channels_out + rotary + modulation + groups
+        return given // self._size.channels_out + rotary + modulation + groups + self._tiles_of_attention()
+
+    def _tiles_of_attention(self) -> int:
+        """Scores and results of the tile that each of the processor's threads computes."""
+        rows, keys = _ATTENTION_TILE
+        head = self._size.width // self._size.heads
+        return self._how.threads * rows * (keys + head + 2) * FLOAT32_BYTES
 
     def _hidden(self) -> int:
         """The tokens [N, C] of all branches between two blocks."""
@@ -120,7 +134,7 @@ class StepMemory:
         if self._casts:
             added += rows * FLOAT32_BYTES * (2 if load.is_whole else 1)
         there = self._hidden() + 2 * self._all(number) + self._left_over(2) + self._made(load)
-        return there + max(3 * windows, 2 * windows + added)
+        return there + max(3 * windows + self._group_before(load), 2 * windows + added)
 
     def _feed_forward(self) -> int:
         """Of a piece: its norm in both formats, and the hidden layer [n, M] before and after its bend."""
@@ -138,13 +152,26 @@ class StepMemory:
     @property
     def _casts(self) -> bool:
         """Whether sums of two number formats make room for a cast: only the processor's do."""
-        return self._how.on_processor and self._number < FLOAT32_BYTES
+        return self._how.threads > 0 and self._number < FLOAT32_BYTES
 
     def _rows_at_once(self, of_frame: float) -> int:
         """Return numbers of the rows that are computed at once, where so much of each frame is."""
         rows = self._frame_tokens * of_frame
         frames = max(1, int(MOST_ROWS // max(rows, 1.0)))
         return int(min(frames, self._segment.latent_frames) * rows) * self._size.width
+
+    def _group_before(self, load: AdapterLoad) -> int:
+        """What the rows computed before leave behind: keys and values of their windows, queries, results."""
+        if load.characters > 1:
+            own = self._rows_at_once(load.own_of_frame)
+            return 2 * self._windows(load) // load.characters + 2 * own * self._number
+        rows = self._rows_at_once(load.shared_of_frame)
+        if (
+            rows
+            >= self._segment.latent_frames * int(self._frame_tokens * load.shared_of_frame) * self._size.width
+        ):
+            return 0
+        return 2 * self._windows(load) + 2 * rows * self._number
 
     def _windows(self, load: AdapterLoad) -> int:
         """Keys, or values, of the windows that are looked at together: of several characters, all frames'."""

@@ -55,9 +55,12 @@ def encoding_flop(vae: VaeSize, latent_rows: int, latent_columns: int) -> int:
 
 
 def _given(vae: VaeSize, latent_rows: int, latent_columns: int) -> int:
-    """Return the numbers of a chunk's latents, in every form they take, and of a chunk's pictures."""
+    """Return the numbers of a chunk's latents, in every form they take, and of a chunk's pictures: as
+    float32, and as bytes of the chunk before.
+    """
     area = latent_rows * latent_columns
-    return 6 * vae.latent_channels * area + _PIXEL_CHANNELS * FRAMES_PER_LATENT * LATENT_PIXELS**2 * area
+    pictures = _PIXEL_CHANNELS * FRAMES_PER_LATENT * LATENT_PIXELS**2 * area
+    return 6 * vae.latent_channels * area + pictures + pictures // FLOAT32_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,69 @@
+"""What a plan says of memory is what tensors take: never less, and at most a tenth more."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from engine.benchmark.memory_prediction import run_memory_prediction
+from engine.benchmark.step_options import AskedStep, step_options
+from engine.protocol.memory_plan import PlanPhase
+
+MOST = 1.10
+SMALL_BYTES = 1_000_000
+"""Below that a plan is wrong by nothing that matters."""
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Tiny tensors are slower on several threads, most of all on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def predicted(phases, grid=(3, 6, 8), piece_tokens=8192, narrow_tokens=False, **asked):
+    given = {"width": 128, "blocks": 2, "heads": 1, "tokens": 960} | asked
+    frames, rows, columns = grid
+    options = replace(step_options(AskedStep(**given)), latent_frames=frames, rows=rows, columns=columns)
+    result = run_memory_prediction(
+        options, piece_tokens=piece_tokens, narrow_tokens=narrow_tokens, phases=tuple(phases)
+    )
+    assert [found.phase for found in result.phases] == list(phases)
+    return result.phases
+
+
+def is_right(found):
+    most = max(MOST * found.measured_bytes, found.measured_bytes + SMALL_BYTES)
+    return found.measured_bytes <= found.predicted_bytes <= most
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        {"characters": 1},
+        {"characters": 1, "grid": (4, 12, 20), "piece_tokens": 256},
+        {"characters": 2, "grid": (3, 10, 16), "piece_tokens": 200, "width": 256, "heads": 2},
+        {"characters": 3, "text_guidance": 1.0, "clip_only": True},
+        {"characters": 1, "precision": "bfloat16", "grid": (3, 10, 16), "piece_tokens": 300},
+        {"characters": 2, "precision": "bfloat16", "narrow_tokens": True, "grid": (3, 10, 16)},
+    ],
+)
+def test_denoising_and_its_keys_and_values(case):
+    voice = not case.pop("clip_only", False)
+    phases = (PlanPhase.KEYS_AND_VALUES, PlanPhase.DENOISING)
+    wrong = [found for found in predicted(phases, voice=voice, **case) if not is_right(found)]
+    assert wrong == []
+
+
+def test_encoders_and_the_pictures_codec():
+    phases = (
+        PlanPhase.PROMPT,
+        PlanPhase.PLATE_PICTURE,
+        PlanPhase.SPEECH,
+        PlanPhase.PLATE_LATENTS,
+        PlanPhase.DECODING,
+    )
+    wrong = [found for found in predicted(phases, characters=1, grid=(3, 3, 4)) if not is_right(found)]
+    assert wrong == []
