@@ -1,6 +1,7 @@
 """Memory that runs out in the middle of a render: each attempt does with less, and what is done stays."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from engine.media.video_reader import VideoReader
 from engine.planning.lessons import Demand, concession_for
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.memory_plan import Concession
+from engine.renderers import render_memory
 from engine.renderers.memory_ladder import MemoryLadder, Rungs
 from engine.renderers.renderer import MemoryRanOutError, RenderStoppedError
 from engine.renderers.work_directory import note_memory_ran_out
@@ -42,8 +44,9 @@ def pictures(request):
 
 
 def test_pictures_too_large_for_the_memory_are_made_in_tiles_and_the_machine_remembers(
-    shot, render, attempts, tmp_path, caplog
+    shot, render, attempts, tmp_path, caplog, monkeypatch
 ):
+    monkeypatch.setattr(render_memory, "_OTHERS_SHARE", 1.0)  # other tests take and give back memory
     wanted = {"characters": (), "width": 256, "height": 192, "frame_count": 5}
     whole, tiled = shot(**wanted), shot(**wanted)
     render(whole)
@@ -59,6 +62,26 @@ def test_pictures_too_large_for_the_memory_are_made_in_tiles_and_the_machine_rem
     assert learnt is Concession.SMALLER_TILES
     _, told_again = attempts(shot(**wanted), tmp_path / "next", TILES_MB)
     assert told_again == []
+
+
+def test_what_another_program_took_is_no_lesson(shot, attempts, tmp_path, caplog, monkeypatch):
+    now = render_memory.memory_now
+    looks = []
+
+    def with_a_greedy_neighbour(device):
+        looks.append(now(device))
+        return replace(looks[0], others_bytes=looks[0].others_bytes + len(looks) * 10**9)
+
+    monkeypatch.setattr(render_memory, "memory_now", with_a_greedy_neighbour)
+    request = shot(characters=(), width=256, height=192, frame_count=5)
+    work = tmp_path / "work"
+    result, told = attempts(request, work, TILES_MB)
+    assert told
+    assert "Other programs took 1.00 GB" in caplog.messages[0]
+    plan = result.diffusion.plan
+    tokens = Demand(pass_tokens=10**6, branches=9, bank_tokens=10**6)
+    data = engine_locations().data
+    assert concession_for(data, plan.device, tokens, plan.device_budget_bytes) is Concession.NONE
 
 
 def test_a_render_that_needs_more_than_the_least_fails_with_what_to_change_and_may_be_tried_again(
