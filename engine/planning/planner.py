@@ -4,7 +4,7 @@ A plan is searched for, not computed: every combination of a few settings is wei
 and the same every time. Of those equally fast the one with less memory is taken.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -16,7 +16,6 @@ from engine.planning.phase_memory import PhaseMemory
 from engine.planning.plan_choice import PlanChoice
 from engine.planning.plan_limits import (
     LADDER,
-    PlanLimits,
     device_budget,
     host_budget,
     plan_limits,
@@ -76,9 +75,9 @@ def next_concession(
 
 
 def _fits(machine: Machine, workload: Workload, concession: Concession) -> bool:
-    return any(
-        PlanSearch(machine, workload, rung).best() is not None for rung in LADDER[LADDER.index(concession) :]
-    )
+    """Whether any plan that gives up so much fits; the last rung, most likely of all, is tried first."""
+    rungs = LADDER[LADDER.index(concession) :]
+    return any(PlanSearch(machine, workload, rung).best() is not None for rung in reversed(rungs))
 
 
 def spread(count: int, blocks: int) -> tuple[int, ...]:
@@ -92,6 +91,20 @@ class _Places:
 
     text: EncoderPlace
     image: EncoderPlace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Weighed:
+    """A choice that fits. `cost`: what to compare by: seconds, the most bytes on the device, those of all
+    phases, those on the host.
+    """
+
+    choice: PlanChoice
+    places: _Places
+    needs: Mapping[PlanPhase, int]
+    seconds: Mapping[PlanPhase, float]
+    host_bytes: int
+    cost: tuple[float, int, int, int]
 
 
 class PlanSearch:
@@ -111,18 +124,21 @@ class PlanSearch:
         self._time = Durations(workload, self._memory, self._filled.rates, on_processor=self._is_processor)
 
     def best(self) -> MemoryPlan | None:
-        """Return the fastest plan that fits, None where none does."""
-        fitting = [choice for choice in self._choices() if self._fits(choice)]
-        if not fitting:
-            return None
-        chosen = min(fitting, key=self._cost)
-        return self._plan(chosen)
+        """Return the fastest plan that fits, None where none does.
 
-    def _choices(self) -> Iterator[PlanChoice]:
+        A single slot, with which nothing goes on side by side, is for where two do not fit.
+        """
+        for slots in _SLOTS:
+            fitting = [each for choice in self._choices(slots) if (each := self._weighed(choice)) is not None]
+            if fitting:
+                return self._plan(min(fitting, key=lambda each: each.cost))
+        return None
+
+    def _choices(self, slots: int) -> Iterator[PlanChoice]:
         """Yield one choice for each combination, with as many residents as fit."""
         limits = self._limits
-        for piece, tile, releases, bank, place, slots in product(
-            limits.pieces, self._tiles(), self._releases(), limits.bank_places, self._host_places(), _SLOTS
+        for piece, tile, releases, bank, place in product(
+            self._pieces(), self._tiles(), self._releases(), limits.bank_places, self._host_places()
         ):
             choice = PlanChoice(
                 segment=limits.segment,
@@ -138,6 +154,12 @@ class PlanSearch:
                 slots=slots,
             )
             yield from self._with_residents(choice)
+
+    def _pieces(self) -> tuple[int, ...]:
+        """Return the pieces to try; of those that hold all tokens the smallest will do."""
+        tokens, pieces = self._workload.tokens(self._limits.segment), self._limits.pieces
+        smaller = tuple(piece for piece in pieces if piece < tokens)
+        return (*pieces[: len(pieces) - len(smaller)][-1:], *smaller)
 
     def _with_residents(self, choice: PlanChoice) -> Iterator[PlanChoice]:
         """Yield the choice with as many residents as fit: all of them without slots, else fewer with them."""
@@ -209,12 +231,20 @@ class PlanSearch:
         phases = self._memory.phases(choice, text=EncoderPlace.PROCESSOR, image=EncoderPlace.PROCESSOR)
         return max(phases[phase] for phase in _VAE_PHASES)
 
-    def _fits(self, choice: PlanChoice) -> bool:
+    def _weighed(self, choice: PlanChoice) -> _Weighed | None:
+        """Return what a choice takes and costs, None where it does not fit."""
         if not self._can_wait(choice):
-            return False
+            return None
         places = self._encoders(choice)
-        phases = self._memory.phases(choice, text=places.text, image=places.image)
-        return max(phases.values()) <= self._budget and self._memory.host(choice, phases) <= self._host
+        needs = self._memory.phases(choice, text=places.text, image=places.image)
+        host = self._memory.host(choice, needs)
+        if max(needs.values()) > self._budget or host > self._host:
+            return None
+        seconds = self._time.phases(choice, text=places.text, image=places.image)
+        cost = (sum(seconds.values()), max(needs.values()), sum(needs.values()), host)
+        return _Weighed(
+            choice=choice, places=places, needs=needs, seconds=seconds, host_bytes=host, cost=cost
+        )
 
     def _can_wait(self, choice: PlanChoice) -> bool:
         """Whether the host has the kind of memory that a choice streams from."""
@@ -240,18 +270,8 @@ class PlanSearch:
             text=next(iter(text), EncoderPlace.PROCESSOR), image=next(iter(image), EncoderPlace.PROCESSOR)
         )
 
-    def _cost(self, choice: PlanChoice) -> tuple[float, float, int, int]:
-        """Return what to compare by: seconds, bytes copied in a step, bytes on the device, on the host."""
-        places = self._encoders(choice)
-        phases = self._memory.phases(choice, text=places.text, image=places.image)
-        seconds = sum(self._time.phases(choice, text=places.text, image=places.image).values())
-        host = self._memory.host(choice, phases)
-        return seconds, max(phases.values()), sum(phases.values()), host
-
-    def _plan(self, choice: PlanChoice) -> MemoryPlan:
-        places, filled = self._encoders(choice), self._filled
-        needs = self._memory.phases(choice, text=places.text, image=places.image)
-        seconds = self._time.phases(choice, text=places.text, image=places.image)
+    def _plan(self, found: _Weighed) -> MemoryPlan:
+        choice, filled = found.choice, self._filled
         step = self._time.longest_step(choice)
         return MemoryPlan(
             device=self._machine.identity.device,
@@ -267,32 +287,21 @@ class PlanSearch:
             piece_tokens=choice.piece_tokens,
             token_precision=choice.token_precision,
             tile_latents=choice.tile_latents,
-            text_encoder=places.text,
-            image_encoder=places.image,
+            text_encoder=found.places.text,
+            image_encoder=found.places.image,
             segment_frames=choice.segment.segment_frames,
             concession=self._concession,
             phases=tuple(
                 PhaseNeed(
                     phase=phase,
                     device_bytes=needed,
-                    seconds=seconds[phase] if filled.knows_all else 0.0,
+                    seconds=found.seconds[phase] if filled.knows_all else 0.0,
                 )
-                for phase, needed in needs.items()
+                for phase, needed in found.needs.items()
             ),
-            host_bytes=self._memory.host(choice, needs),
+            host_bytes=found.host_bytes,
             seconds_per_step=step.seconds if filled.knows_steps else None,
-            seconds=sum(seconds.values()) if filled.knows_all else None,
+            seconds=sum(found.seconds.values()) if filled.knows_all else None,
             bottleneck=step.bottleneck,
             releases_blocks=choice.releases_blocks,
         )
-
-
-__all__ = [
-    "PlanLimits",
-    "PlanSearch",
-    "best_plan",
-    "device_budget",
-    "next_concession",
-    "plan_render",
-    "spread",
-]
