@@ -108,6 +108,22 @@ def test_a_file_that_is_written_while_it_is_read_is_named(tmp_path, weights, for
     assert error.value.report.code is ErrorCode.WRONG_STATE
 
 
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="the system takes no advice")
+def test_a_file_system_that_takes_no_advice_is_read_all_the_same(tmp_path, weights, monkeypatch):
+    asked = []
+
+    def refuse(*advice):
+        asked.append(advice)
+        raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(os, "posix_fadvise", refuse)
+    file = open_tensors([write(tmp_path, weights, "safetensors")])
+    assert {key: joined(pieces, weights[key]).numel() for key, pieces in file.read({"long"})} == {
+        "long": LONG
+    }
+    assert len(asked) == 1
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="this user may read everything")
 def test_a_file_that_may_not_be_read_any_more_is_named(tmp_path, weights):
     path = write(tmp_path, weights, "safetensors")
