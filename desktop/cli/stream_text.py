@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from desktop.cli.presenting import console, shown, table
+from engine.planning.concession_words import given_up
+from engine.protocol.memory_plan import Concession
 
 _HEADINGS = ("", "first s", "step s", "ratio", "CPU", "differs", "peak GB", "host GB")
 _Row = Mapping[str, Any]
@@ -52,13 +54,14 @@ def _notes(rows: list[_Row]) -> Iterator[str]:
 
 def _plan(row: _Row) -> str:
     plan, compared = row["plan"], row["comparison"]
-    said = f"{len(plan['resident_blocks'])} of {plan['block_count']} blocks stay, {plan['slots']} slots"
+    slots = "1 slot" if plan["slots"] == 1 else f"{plan['slots']} slots"
+    said = f"{len(plan['resident_blocks'])} of {plan['block_count']} blocks stay, {slots}"
     if row["prediction_ratio"]:
         said += (
             f"; {_gigabytes(row['predicted_bytes'])} GB predicted, {row['prediction_ratio']:.3f} of the peak"
         )
     if plan["concession"] != "none":
-        said += f"; gives up: {plan['concession'].replace('_', ' ')}"
+        said += f"; {given_up(Concession(plan['concession']))}"
     if compared and compared["relative_error"]:
         said += f"; relative error {compared['relative_error']:.1e}"
     return said
@@ -69,7 +72,7 @@ def _legend(rows: list[_Row]) -> Iterator[str]:
     if references:
         yield (
             "[dim]ratio of the times and CPU of the processor's times, to those of "
-            f"{shown(' or '.join(sorted(references)))}; a busy processor makes the first a rough one[/dim]"
+            f"{shown(' or '.join(sorted(references)))}; rough on a busy machine[/dim]"
         )
     yield "[dim]peak: tensors on the device during a step; host: beyond what the process had before[/dim]"
 

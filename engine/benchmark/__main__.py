@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -105,6 +106,7 @@ def _stream(given: argparse.Namespace) -> dict[str, object]:
     options = stream_options(asked)
     from engine.benchmark.stream import run_stream_benchmark
 
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO)  # a row takes a minute at full size
     return asdict(run_stream_benchmark(options))
 
 

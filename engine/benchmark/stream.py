@@ -11,7 +11,9 @@ of the table (each takes minutes; all measure the reference, since ratios hold w
 `--budget 12GB` (again and again) says which cards stand in: Masque plans for the budget, and torch refuses
 what goes beyond it. The libraries' ways have no budget: their peak says which card they would need. Where the
 processor computes there is nothing to refuse and nothing to overlap, since copies take the time of its
-arithmetic; what can be seen there is that results are equal, and what is planned.
+arithmetic; what can be seen there is that results are equal, and what is planned. Times of ways that were
+measured one after another are rough on a busy machine, and threads that wait for each other count as
+computing: with OMP_NUM_THREADS=1 the processor's times can be compared even there.
 """
 
 import gc
@@ -34,7 +36,9 @@ from engine.memory.device import compute_precision, device_name, render_device, 
 from engine.memory.known_machine import known_machine
 from engine.planning.machine import Machine
 from engine.protocol.errors import ErrorCode, UserError
-from engine.protocol.memory_plan import MemoryPlan, PlanPhase
+from engine.protocol.memory_plan import MemoryPlan, PlanPhase, WeightStorage
+from engine.sampling.lockstep import USUAL_TOKENS, TokenHandling
+from engine.weights.memory_shortage import is_memory_shortage
 
 RESIDENT = "resident"
 _FAILURES = (UserError, RuntimeError, MemoryError, OSError, ValueError, TypeError, AttributeError, KeyError)
@@ -49,7 +53,8 @@ def run_stream_benchmark(options: StreamOptions, machine: Machine | None = None)
 
     `machine`: what to plan for; by default this one as it is known, or else measured now in some ten seconds.
     A way that fails is a row that says why. Raises UserError when the full size is asked for without a
-    graphics card, when the device cannot compute in the precision, and as `known_machine`.
+    graphics card, when the device cannot compute in the precision or holds not even one block, and as
+    `known_machine`.
     """
     device = render_device()
     if options.step.full_size and device.type == "cpu":
@@ -58,7 +63,16 @@ def run_stream_benchmark(options: StreamOptions, machine: Machine | None = None)
             next_step="Leave out --full-size to measure a small model on the processor.",
             code=ErrorCode.BAD_INPUT,
         )
-    return _StreamMeasuring(options, device, machine).result()
+    try:
+        return _StreamMeasuring(options, device, machine).result()
+    except (RuntimeError, MemoryError) as error:
+        if not is_memory_shortage(error):
+            raise
+        raise UserError(
+            f"{device_name(device)} has too little memory for this model's frame and a block.",
+            next_step="Choose a smaller model, fewer tokens or another precision.",
+            code=ErrorCode.OUT_OF_MEMORY,
+        ) from error
 
 
 class _StreamMeasuring:
@@ -100,8 +114,7 @@ class _StreamMeasuring:
         budgets = self._plans() if StreamPart.STREAM in parts else []
         ways: list[Way] = []
         if StreamPart.RESIDENT in parts:
-            plans = [budget.plan for budget in budgets if isinstance(budget.plan, MemoryPlan)]
-            ways.append(resident_way(shot, RESIDENT, {token_handling(plan) for plan in plans}))
+            ways.append(resident_way(shot, RESIDENT, _other_handlings(budgets)))
         ways += [planned_way(shot, self._sizes, budget, RESIDENT) for budget in budgets]
         if StreamPart.GROUP in parts:
             ways += group_ways(shot, RESIDENT)
@@ -130,6 +143,9 @@ class _StreamMeasuring:
         except _FAILURES as error:
             _log.info("%s failed", way.name, exc_info=True)
             return replace(row, failure=_reason(error))
+        _log.info(
+            "%s: %.3f s a step, %s B at most", way.name, found.measures.best_s, found.measures.peak_bytes
+        )
         self._references.keep(way, found)
         peak = found.measures.peak_bytes
         return replace(
@@ -138,6 +154,13 @@ class _StreamMeasuring:
             comparison=self._references.compared(way, found),
             prediction_ratio=predicted / peak if predicted and peak else None,
         )
+
+
+def _other_handlings(budgets: Sequence[BudgetPlan]) -> set[TokenHandling]:
+    """Return how plans let tokens go through the layers other than usual, where that is to change nothing."""
+    plans = [budget.plan for budget in budgets if isinstance(budget.plan, MemoryPlan)]
+    exact = {token_handling(plan) for plan in plans if plan.storage is WeightStorage.FULL}
+    return exact - {USUAL_TOKENS}
 
 
 def _reason(error: BaseException) -> str:

@@ -1,5 +1,6 @@
 """The most host memory a process takes, watched from a thread."""
 
+import ctypes
 import sys
 import threading
 from pathlib import Path
@@ -44,6 +45,14 @@ class HostWatch:
     def _look(self) -> None:
         while not self._ended.wait(_PERIOD_S):
             self._most = max(self._most, own_bytes())
+
+
+def give_back_freed_memory() -> None:
+    """Have the system take back what was freed: the C library keeps much of it, which would count."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other C libraries than GNU's have none
+        if trim is not None:
+            trim(0)
 
 
 def own_bytes() -> int:

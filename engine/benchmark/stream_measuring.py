@@ -10,7 +10,7 @@ from statistics import median
 import torch
 
 from engine.benchmark.memory_watch import watched
-from engine.benchmark.stream_host import HostWatch
+from engine.benchmark.stream_host import HostWatch, give_back_freed_memory
 from engine.benchmark.stream_options import StreamPart
 from engine.benchmark.stream_records import StreamMeasures
 from engine.memory.device import (
@@ -81,6 +81,7 @@ def measure_way(way: Way, device: torch.device, *, repeats: int) -> Found:
     Raises what the way raises.
     """
     gc.collect()
+    give_back_freed_memory()
     release_cached_memory(device)
     wait_for(device)
     with HostWatch() as host:

@@ -52,10 +52,10 @@ def test_the_table_is_read_by_scripts_and_people(masque, answered, capsys, monke
         "64 wide, 1 block)",
         "Masque 11.5 GB, 8-bit: 2 of 40 blocks stay, 2 slots",
         "11.20 GB predicted, 1.032 of the peak",
-        "gives up: eight bit weights",
+        "; weights are kept in 8 bits",
         "relative error 3.1e-02",
         "Masque 8 GB failed: It needs [9] GB.",
-        "busy processor",
+        "busy machine",
     ):
         assert words in shown
 
