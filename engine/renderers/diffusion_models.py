@@ -113,17 +113,13 @@ class BundleModels:
         """Load the portrait adapter onto the processor: tokens in float32, projections as the transformer."""
         path = self.bundle.paths(PartName.EXPRESSION_ADAPTER)[0]
         with getting_on(self._report):
-            adapter = load_expression_adapter(path, torch.float32)
-            adapter.projections.to(torch_dtype(self.precision))
-        return adapter
+            return load_expression_adapter(path, torch_dtype(self.precision), tokens_in_float32=True)
 
     def voice_adapter(self) -> VoiceAdapter:
         """Load the talking adapter onto the processor, in the same number formats."""
         path = self.bundle.paths(PartName.VOICE_ADAPTER)[0]
         with getting_on(self._report):
-            adapter = load_voice_adapter(path, torch.float32)
-            adapter.projections.to(torch_dtype(self.precision))
-        return adapter
+            return load_voice_adapter(path, torch_dtype(self.precision), tokens_in_float32=True)
 
     def transformer_files(self) -> TransformerBlocks:
         """Open the transformer's files, once; its weights are read block by block."""
