@@ -15,7 +15,8 @@ from engine.planning.lessons import Lesson, concession_for, learn
 from engine.planning.machine import Machine, MemoryNow
 from engine.planning.machine_store import stored_rates
 from engine.planning.nominal_rates import UNMEASURED
-from engine.planning.planner import best_plan, device_budget, next_concession
+from engine.planning.plan_limits import device_budget
+from engine.planning.planner import best_plan, next_concession
 from engine.planning.workload import demand_of, workload_of
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.memory_plan import Concession, MemoryPlan, NoPlan, PlanPhase
