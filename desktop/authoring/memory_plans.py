@@ -19,7 +19,8 @@ from engine.client import engine_directories
 from engine.planning.concession_words import given_up
 from engine.planning.lessons import concession_for
 from engine.planning.machine import Machine
-from engine.planning.planner import best_plan, device_budget
+from engine.planning.plan_limits import device_budget
+from engine.planning.planner import best_plan
 from engine.planning.workload import Workload, demand_of, workload_of
 from engine.protocol.errors import BugError
 from engine.protocol.memory_plan import Concession, MemoryPlan, NoPlan
