@@ -1,4 +1,4 @@
-"""`python -m engine.benchmark draft|step|stream`: speed and memory on this machine, as one JSON object."""
+"""`python -m engine.benchmark draft|step|stream|memory`: speed and memory here, as one JSON object."""
 
 import argparse
 import json
@@ -43,6 +43,16 @@ def _parser() -> argparse.ArgumentParser:
     _add_model(stream)
     stream.add_argument("--budget", action="append", default=[], help="device memory Masque may use: 12GB")
     stream.add_argument("--only", default="", help="parts of the table, with commas between them")
+    memory = subjects.add_parser("memory", help="the most memory of each phase, as planned and as measured")
+    _add_model(memory)
+    memory.add_argument("--characters", type=int, default=1)
+    memory.add_argument(
+        "--piece-tokens", type=int, default=8192, help="how many go through a layer at a time"
+    )
+    memory.add_argument(
+        "--narrow-tokens", action="store_true", help="tokens in the arithmetic's number format"
+    )
+    memory.add_argument("--tile", type=int, help="the side of the VAE's tiles in latents")
     return parser
 
 
@@ -110,10 +120,33 @@ def _stream(given: argparse.Namespace) -> dict[str, object]:
     return asdict(run_stream_benchmark(options))
 
 
+def _memory(given: argparse.Namespace) -> dict[str, object]:
+    asked = AskedStep(
+        width=given.width_model,
+        blocks=given.blocks,
+        tokens=given.tokens,
+        heads=given.heads,
+        characters=given.characters,
+        precision=given.precision,
+        full_size=given.full_size,
+    )
+    options = step_options(asked)
+    from engine.benchmark.memory_prediction import run_memory_prediction
+
+    result = run_memory_prediction(
+        options,
+        piece_tokens=given.piece_tokens,
+        narrow_tokens=given.narrow_tokens,
+        tile_latents=given.tile,
+    )
+    return asdict(result)
+
+
 _ANSWERS: Mapping[str, Callable[[argparse.Namespace], Mapping[str, object]]] = {
     "draft": _draft,
     "step": _step,
     "stream": _stream,
+    "memory": _memory,
 }
 
 

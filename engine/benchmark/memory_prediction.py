@@ -18,6 +18,7 @@ from engine.benchmark.step_options import StepOptions
 from engine.benchmark.stream_plans import stream_workload
 from engine.conditioning.picture_decoding import decode_latents
 from engine.conditioning.plate_latents import plate_condition
+from engine.conditioning.vae_tiles import LEAST_SIDE
 from engine.memory.device import compute_precision, device_name, render_device, torch_dtype
 from engine.memory.lending import AtHand
 from engine.networks.encoders import SPEECH_SAMPLE_RATE
@@ -30,6 +31,7 @@ from engine.planning.prompt_text import PROMPT_TOKENS
 from engine.planning.shot_cutting import AdapterLoad
 from engine.planning.workload import Workload
 from engine.protocol.diffusion_settings import Precision, Solver
+from engine.protocol.errors import UserError
 from engine.protocol.memory_plan import BankPlace, EncoderPlace, HostPlace, PlanPhase, WeightStorage
 from engine.sampling.denoising import denoise
 from engine.sampling.flow_solver import flow_solver
@@ -76,7 +78,17 @@ def run_memory_prediction(
     tile_latents: int | None = None,
     phases: tuple[PlanPhase, ...] = ALL_PHASES,
 ) -> MemoryPrediction:
-    """Predict and measure phases. Raises UserError where the device does not have the number format."""
+    """Predict and measure phases.
+
+    Raises UserError for pieces and tiles that cannot be, and where the device lacks the number format.
+    """
+    if piece_tokens < 1:
+        raise UserError("A piece has no tokens.", next_step="Choose 1 or more for --piece-tokens.")
+    if tile_latents is not None and tile_latents < LEAST_SIDE:
+        raise UserError(
+            f"Tiles of {tile_latents} latents are too small.",
+            next_step=f"Choose {LEAST_SIDE} or more for --tile.",
+        )
     device = render_device()
     precision = compute_precision(device, options.precision)
     trial = _Trial(

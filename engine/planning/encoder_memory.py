@@ -15,6 +15,7 @@ ONE_PASS_S = 60
 """Seconds of speech that are heard in one pass; longer recordings are heard piece by piece."""
 
 _WHOLE_NUMBER_BYTES = 8
+_TEXT_HEAD = 64
 _SAMPLE_RATE, _FIRST_STRIDE = 16_000, 5
 _PIECE_SAMPLES = 1000 * 320
 _WINDOW_TOKENS = 3000
@@ -26,11 +27,11 @@ def text_bytes(size: EncoderSize, number: int, place: EncoderPlace) -> int:
     A whole prompt of n tokens: scores [heads, n, n] and what the distances add to them, which are whole
     numbers [n, n] before.
     """
-    hidden = 4 * PROMPT_TOKENS * size.width + 3 * PROMPT_TOKENS * size.feed_forward
-    pairs = PROMPT_TOKENS**2
-    scores = 2 * size.heads * pairs * number
-    distances = 6 * pairs * _WHOLE_NUMBER_BYTES + size.heads * pairs * number
-    return _weights(size, number, place, hidden * number + max(scores, distances))
+    hidden, pairs = PROMPT_TOKENS * size.width, PROMPT_TOKENS**2
+    scores = (4 * hidden + 3 * PROMPT_TOKENS * size.feed_forward + 2 * size.heads * pairs) * number
+    heads = PROMPT_TOKENS * size.heads * _TEXT_HEAD
+    distances = 3 * (hidden + heads) * number + pairs * (6 * _WHOLE_NUMBER_BYTES + FLOAT32_BYTES + 1)
+    return _weights(size, number, place, max(scores, distances))
 
 
 def image_bytes(size: EncoderSize, tokens: int, number: int, place: EncoderPlace) -> int:

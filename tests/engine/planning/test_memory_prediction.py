@@ -1,14 +1,20 @@
 """What a plan says of memory is what tensors take: never less, and at most a tenth more."""
 
+import json
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from engine.benchmark.memory_prediction import run_memory_prediction
 from engine.benchmark.step_options import AskedStep, step_options
+from engine.protocol.errors import UserError
 from engine.protocol.memory_plan import PlanPhase
 
+ROOT = Path(__file__).parents[3]
 MOST = 1.10
 SMALL_BYTES = 1_000_000
 """Below that a plan is wrong by nothing that matters."""
@@ -67,3 +73,18 @@ def test_encoders_and_the_pictures_codec():
     )
     wrong = [found for found in predicted(phases, characters=1, grid=(3, 3, 4)) if not is_right(found)]
     assert wrong == []
+
+
+@pytest.mark.parametrize("asked", [{"piece_tokens": 0}, {"piece_tokens": 100, "tile_latents": 4}])
+def test_pieces_and_tiles_that_cannot_be_are_refused(asked):
+    with pytest.raises(UserError):
+        run_memory_prediction(step_options(AskedStep()), **asked)
+
+
+def test_the_command_prints_every_phase():
+    command = [sys.executable, "-m", "engine.benchmark", "memory", "--width-model", "64", "--heads", "1"]
+    size = ["--blocks", "1", "--tokens", "64", "--tile", "8"]
+    done = subprocess.run(
+        [*command, *size], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
+    )
+    assert {found["phase"] for found in json.loads(done.stdout)["phases"]} == set(PlanPhase)
