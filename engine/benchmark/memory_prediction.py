@@ -257,8 +257,10 @@ class _Trial:
     def _decoding(self) -> tuple[Workload, int]:
         """Beside the VAE lie the fixed part and the shot's tensors, as much as a plan says."""
         vae, size = self._networks.vae()
-        latents = torch.randn(16, 3, *self._latents(), generator=torch.Generator().manual_seed(2))
         workload, tile = self._with(vae=size), self.choice.tile_latents
+        frames = 3 if tile is None else self._options.latent_frames  # of tiles all frames lie on the host
+        size_FHW = (frames, *self._latents())
+        latents = torch.randn(16, *size_FHW, generator=torch.Generator().manual_seed(2))
         memory = self._memory(workload)
         held = _bytes(vae) + memory.beside_the_vae(self.choice)
 

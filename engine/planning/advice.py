@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from engine.planning.least_memory import least_memory
 from engine.planning.machine import Machine
-from engine.planning.plan_limits import LADDER, device_budget, host_budget
+from engine.planning.plan_limits import device_budget, host_budget
 from engine.planning.workload import Workload
 from engine.protocol.diffusion_settings import Precision
 from engine.protocol.memory_plan import Concession, NoPlan
@@ -97,6 +97,3 @@ def _fewer_characters(workload: Workload) -> Workload | None:
 
 def _size(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
-
-
-__all__ = ["LADDER", "refusal"]

@@ -5,18 +5,20 @@ long as the longest of them, and a little of the others: the first block's copy,
 rate of the device's own memory.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import floor
 
+from engine.planning.adapter_names import AdapterName
 from engine.planning.flop import Flop, product, step_flop
-from engine.planning.latent_grid import FRAMES_PER_LATENT
 from engine.planning.machine import MachineRates
+from engine.planning.network_sizes import VaeSize
 from engine.planning.phase_memory import PhaseMemory, encoder_number_bytes
 from engine.planning.plan_choice import PlanChoice
 from engine.planning.prompt_text import PROMPT_TOKENS
 from engine.planning.shot_cutting import AdapterLoad, BranchCount
 from engine.planning.transformer_weights import adapter_bytes, adapter_pair_bytes, key_value_projection_bytes
-from engine.planning.vae_memory import decoding_flop, encoding_flop
+from engine.planning.vae_memory import Picture, decoding_flop, encoding_flop
 from engine.planning.workload import Workload
 from engine.protocol.diffusion_settings import Precision
 from engine.protocol.memory_plan import BankPlace, Bottleneck, EncoderPlace, HostPlace, PlanPhase
@@ -28,7 +30,6 @@ PIECE_S = 3e-4
 """What a piece of tokens costs in a block beside its arithmetic: some thirty kernels are started. On the
 processor it is nothing."""
 
-TILE_OVERLAP = 4
 _PROMPT_WORDS = 128
 _PROCESSOR_FLOP_PER_S = 5e10
 
@@ -69,7 +70,7 @@ class Durations:
         self._rates = rates
         self._on_processor = on_processor
         self._size = workload.sizes.transformer
-        self._flops: dict[tuple[int, tuple[frozenset[str], ...]], Flop] = {}
+        self._flops: dict[tuple[int, tuple[frozenset[AdapterName], ...]], Flop] = {}
 
     def longest_step(self, choice: PlanChoice) -> StepTime:
         """Return the time of a step with the most branches: of all its windows."""
@@ -209,29 +210,10 @@ class Durations:
         made = flop / rates.product_flop_per_s[choice.precision]
         return weights / rates.disk_bytes_per_s + copied + made + self.between_pieces(choice)
 
-    def _vae(self, choice: PlanChoice, flop_of_latent: object) -> float:
+    def _vae(self, choice: PlanChoice, flop_of: Callable[[VaeSize, Picture, Picture, int], int]) -> float:
         """Every latent frame of every piece, the tiles' overlaps once more; in float32."""
-        rows, columns = self._workload.latent_rows, self._workload.latent_columns
-        vae, side = self._workload.sizes.vae, choice.tile_latents
-        count, height, width = 1, rows, columns
-        if side is not None:
-            height, width = min(rows, side), min(columns, side)
-            count = _tiles(rows, side) * _tiles(columns, side)
-        flop_of = encoding_flop if flop_of_latent is encoding_flop else decoding_flop
+        workload, vae, side = self._workload, self._workload.sizes.vae, choice.tile_latents
         chunks = choice.segment.pieces * choice.segment.piece_latents
-        flop = chunks * count * flop_of(vae, height, width)
+        flop = chunks * flop_of(vae, workload.latents, workload.tile(side), workload.tiles(side))
         read = vae.parameters * 4 / self._rates.disk_bytes_per_s
         return read + flop / self._rates.product_flop_per_s[Precision.FLOAT32]
-
-
-def _tiles(length: int, side: int) -> int:
-    """Return how many tiles lie along a side: neighbours share a quarter, and at least four latents."""
-    if length <= side:
-        return 1
-    overlap = max(side // 4, TILE_OVERLAP)
-    return -(-(length - side) // (side - overlap)) + 1
-
-
-def video_frames(latent_frames: int) -> int:
-    """Return the video frames of so many latent frames."""
-    return FRAMES_PER_LATENT * (latent_frames - 1) + 1

@@ -31,6 +31,7 @@ def text_bytes(size: EncoderSize, number: int, place: EncoderPlace) -> int:
     scores = (4 * hidden + 3 * PROMPT_TOKENS * size.feed_forward + 2 * size.heads * pairs) * number
     heads = PROMPT_TOKENS * size.heads * _TEXT_HEAD
     distances = 3 * (hidden + heads) * number + pairs * (6 * _WHOLE_NUMBER_BYTES + FLOAT32_BYTES + 1)
+    distances += 4 * PROMPT_TOKENS * _WHOLE_NUMBER_BYTES
     return _weights(size, number, place, max(scores, distances))
 
 

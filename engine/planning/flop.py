@@ -12,6 +12,7 @@ from engine.planning.network_sizes import TransformerSize
 from engine.planning.prompt_text import PROMPT_TOKENS
 
 PATCH_LATENTS = 4
+"""Latents of a token: 2 x 2."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

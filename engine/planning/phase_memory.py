@@ -6,7 +6,7 @@ fixed part, and beside the blocks unless they are released for it.
 """
 
 from engine.planning.encoder_memory import image_bytes, speech_bytes, text_bytes
-from engine.planning.latent_grid import FRAMES_PER_LATENT, LATENT_PIXELS
+from engine.planning.latent_grid import FRAMES_PER_LATENT
 from engine.planning.number_formats import FLOAT32_BYTES, NUMBER_BYTES
 from engine.planning.plan_choice import PlanChoice
 from engine.planning.prompt_text import PROMPT_TOKENS
@@ -21,7 +21,7 @@ from engine.planning.transformer_weights import (
     key_value_projection_bytes,
     timeline_bytes,
 )
-from engine.planning.vae_memory import decoding_bytes, encoding_bytes
+from engine.planning.vae_memory import blended_bytes, decoding_bytes, encoding_bytes
 from engine.planning.workload import Workload
 from engine.protocol.diffusion_settings import Precision
 from engine.protocol.memory_plan import BankPlace, EncoderPlace, HostPlace, PlanPhase
@@ -36,8 +36,6 @@ CARD_WORKSPACE_BYTES = 48 * 2**20
 PROCESS_BYTES = 900_000_000
 """A render's process with its libraries and nothing loaded."""
 
-_BLEND_BYTES = 2**30
-_PIXEL_BYTES = 3 * FLOAT32_BYTES
 _CHECKPOINT_TENSORS = 6
 
 
@@ -153,14 +151,17 @@ class PhaseMemory:
             adapter_bytes(self._workload, choice.segment, choice.precision)
             + kept
             + shot
-            + self._blended(choice)
+            + (0 if self._on_processor else self._blended(choice))
         )
 
     def _blended(self, choice: PlanChoice) -> int:
-        if choice.tile_latents is None:
-            return 0
-        area = self._workload.latent_rows * self._workload.latent_columns * LATENT_PIXELS**2
-        return min(_BLEND_BYTES, choice.segment.piece_latents * FRAMES_PER_LATENT * area * _PIXEL_BYTES)
+        return blended_bytes(
+            self._sizes.vae,
+            self._workload.latents,
+            self._workload.tile(choice.tile_latents),
+            tiles=self._workload.tiles(choice.tile_latents),
+            latent_frames=choice.segment.piece_latents,
+        )
 
     def _encoder_on_host(self, choice: PlanChoice) -> int:
         text = self._sizes.text_encoder.parameters * encoder_number_bytes(choice.precision)
@@ -224,19 +225,16 @@ class PhaseMemory:
         return self._steps[key]
 
     def _decoding(self, choice: PlanChoice) -> int:
-        rows, columns = self._tile(choice)
-        chunk = decoding_bytes(self._sizes.vae, rows, columns, on_processor=self._on_processor)
-        return self.beside_the_vae(choice) + self._vae() + chunk
+        whole, tile = self._workload.latents, self._workload.tile(choice.tile_latents)
+        chunk = decoding_bytes(self._sizes.vae, whole, tile, on_processor=self._on_processor)
+        waiting = self._blended(choice) if self._on_processor else 0
+        return self.beside_the_vae(choice) + self._vae() + chunk + waiting
 
     def _plate_latents(self, choice: PlanChoice) -> int:
-        rows, columns = self._tile(choice)
-        chunk = encoding_bytes(self._sizes.vae, rows, columns, on_processor=self._on_processor)
+        whole, tile = self._workload.latents, self._workload.tile(choice.tile_latents)
+        chunk = encoding_bytes(self._sizes.vae, whole, tile, on_processor=self._on_processor)
         beside = self._fixed(choice) if choice.segment.pieces > 1 else self._workspace
         return beside + self._vae() + chunk
-
-    def _tile(self, choice: PlanChoice) -> tuple[int, int]:
-        rows, columns, side = self._workload.latent_rows, self._workload.latent_columns, choice.tile_latents
-        return (rows, columns) if side is None else (min(rows, side), min(columns, side))
 
     def _vae(self) -> int:
         return self._sizes.vae.parameters * FLOAT32_BYTES

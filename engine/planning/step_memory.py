@@ -7,9 +7,10 @@ format of the arithmetic, tokens [N, C] between layers in theirs; norms, modulat
 
 from dataclasses import dataclass
 
+from engine.planning.flop import PATCH_LATENTS
 from engine.planning.number_formats import FLOAT32_BYTES, NUMBER_BYTES
 from engine.planning.shot_cutting import AdapterLoad, SegmentLoad
-from engine.planning.transformer_weights import PATCH_LATENTS, adapter_pair_bytes
+from engine.planning.transformer_weights import adapter_pair_bytes
 from engine.planning.workload import Workload
 from engine.protocol.diffusion_settings import Precision, Solver
 

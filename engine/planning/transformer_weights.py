@@ -4,15 +4,13 @@ Shapes: C the transformer's width, M its feed-forward width, D an adapter's widt
 Weights have the number format of the arithmetic; norms, tables and the timestep's embedder are float32.
 """
 
+from engine.planning.flop import PATCH_LATENTS
 from engine.planning.network_sizes import TransformerSize
 from engine.planning.number_formats import FLOAT32_BYTES, NUMBER_BYTES
 from engine.planning.shot_cutting import AdapterLoad, SegmentLoad
 from engine.planning.workload import Workload
 from engine.protocol.diffusion_settings import Precision
 from engine.protocol.memory_plan import WeightStorage
-
-PATCH_LATENTS = 4
-"""Latents of a token: 2 x 2."""
 
 _ROTARY_POSITIONS = 1024
 _EIGHT_BIT_BYTES = 1

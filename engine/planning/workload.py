@@ -15,6 +15,7 @@ from engine.planning.model_time import choose_model_rate, model_time
 from engine.planning.network_sizes import BundleSizes, bundle_sizes
 from engine.planning.prompt_text import PROMPT_TOKENS
 from engine.planning.shot_cutting import SegmentLoad, ShotCutting, segment_lengths
+from engine.planning.tile_counting import tile_count
 from engine.protocol.diffusion_settings import Precision, Solver
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.render_request import RenderRequest
@@ -54,6 +55,21 @@ class Workload:
     def latent_columns(self) -> int:
         """The latents' columns."""
         return self.model_width // LATENT_PIXELS
+
+    @property
+    def latents(self) -> tuple[int, int]:
+        """The latents' rows and columns."""
+        return self.latent_rows, self.latent_columns
+
+    def tile(self, side: int | None) -> tuple[int, int]:
+        """Return a tile's rows and columns; without a side the whole picture is one."""
+        return self.latents if side is None else (min(self.latent_rows, side), min(self.latent_columns, side))
+
+    def tiles(self, side: int | None) -> int:
+        """Return how many tiles a picture is cut into."""
+        return (
+            1 if side is None else tile_count(self.latent_rows, side) * tile_count(self.latent_columns, side)
+        )
 
     @property
     def frame_tokens(self) -> int:

@@ -29,12 +29,16 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def predicted(phases, grid=(3, 6, 8), piece_tokens=8192, narrow_tokens=False, **asked):
+def predicted(phases, grid=(3, 6, 8), piece_tokens=8192, narrow_tokens=False, tile_latents=None, **asked):
     given = {"width": 128, "blocks": 2, "heads": 1, "tokens": 960} | asked
     frames, rows, columns = grid
     options = replace(step_options(AskedStep(**given)), latent_frames=frames, rows=rows, columns=columns)
     result = run_memory_prediction(
-        options, piece_tokens=piece_tokens, narrow_tokens=narrow_tokens, phases=tuple(phases)
+        options,
+        piece_tokens=piece_tokens,
+        narrow_tokens=narrow_tokens,
+        tile_latents=tile_latents,
+        phases=tuple(phases),
     )
     assert [found.phase for found in result.phases] == list(phases)
     return result.phases
@@ -73,6 +77,12 @@ def test_encoders_and_the_pictures_codec():
     )
     wrong = [found for found in predicted(phases, characters=1, grid=(3, 3, 4)) if not is_right(found)]
     assert wrong == []
+
+
+def test_the_pictures_codec_in_tiles():
+    phases = (PlanPhase.PLATE_LATENTS, PlanPhase.DECODING)
+    found = predicted(phases, characters=1, grid=(3, 6, 9), tile_latents=8)
+    assert [each for each in found if not is_right(each)] == []
 
 
 @pytest.mark.parametrize("asked", [{"piece_tokens": 0}, {"piece_tokens": 100, "tile_latents": 4}])
