@@ -33,8 +33,11 @@ RING_BUFFERS = 3
 CARD_WORKSPACE_BYTES = 48 * 2**20
 """What libraries take of a card as tensors, beside convolutions: cuBLAS up to 32 MiB, and rounding up."""
 
-PROCESS_BYTES = 900_000_000
-"""A render's process with its libraries and nothing loaded."""
+PROCESS_BYTES = 500_000_000
+"""A render's process with its libraries and nothing loaded: 0.44 GB measured on Linux."""
+
+CARD_PROCESS_BYTES = 1_000_000_000
+"""What a card's libraries add to it: an allowance."""
 
 _CHECKPOINT_TENSORS = 6
 
@@ -117,7 +120,8 @@ class PhaseMemory:
         held = self.process_and_held(choice)
         if self._on_processor:
             return held + max(phases.values())
-        return max(PROCESS_BYTES + self._encoder_on_host(choice), held + self._blocks_on_host(choice))
+        encoders = PROCESS_BYTES + CARD_PROCESS_BYTES + self._encoder_on_host(choice)
+        return max(encoders, held + self._blocks_on_host(choice))
 
     def process_and_held(self, choice: PlanChoice) -> int:
         """Return the host memory of the process and of what it holds beside blocks and phases.
@@ -128,7 +132,8 @@ class PhaseMemory:
         ring = 0
         if self._on_processor and choice.host_place is HostPlace.DISK:
             ring = RING_BUFFERS * self.block(choice)
-        return PROCESS_BYTES + self._held_on_host(choice) + ring
+        process = PROCESS_BYTES if self._on_processor else PROCESS_BYTES + CARD_PROCESS_BYTES
+        return process + self._held_on_host(choice) + ring
 
     def _blocks_on_host(self, choice: PlanChoice) -> int:
         block = self.block(choice)
