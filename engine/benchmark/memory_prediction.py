@@ -26,7 +26,7 @@ from engine.networks.shot_tokens import NOBODY
 from engine.planning.guidance import GuidanceScales
 from engine.planning.latent_grid import LATENT_PIXELS
 from engine.planning.phase_memory import PhaseMemory
-from engine.planning.plan_choice import PlanChoice
+from engine.planning.plan_choice import EncoderPlaces, PlanChoice
 from engine.planning.prompt_text import PROMPT_TOKENS
 from engine.planning.shot_cutting import AdapterLoad
 from engine.planning.workload import Workload
@@ -166,7 +166,7 @@ class _Trial:
     def _predicted(self, workload: Workload, phase: PlanPhase) -> int:
         memory = self._memory(workload)
         place = EncoderPlace.DEVICE
-        return memory.phases(self.choice, text=place, image=place)[phase]
+        return memory.phases(self.choice, EncoderPlaces.all_in(place))[phase]
 
     def _memory(self, workload: Workload) -> PhaseMemory:
         on_processor = self._device.type == "cpu"

@@ -14,7 +14,7 @@ from engine.planning.flop import Flop, product, step_flop
 from engine.planning.machine import MachineRates
 from engine.planning.network_sizes import VaeSize
 from engine.planning.phase_memory import PhaseMemory, encoder_number_bytes
-from engine.planning.plan_choice import PlanChoice
+from engine.planning.plan_choice import EncoderPlaces, PlanChoice
 from engine.planning.prompt_text import PROMPT_TOKENS
 from engine.planning.shot_cutting import AdapterLoad, BranchCount
 from engine.planning.transformer_weights import adapter_bytes, adapter_pair_bytes, key_value_projection_bytes
@@ -109,18 +109,17 @@ class Durations:
         blocks = choice.residents * self._memory.block(choice) / self._rates.pageable_bytes_per_s
         return choice.segment.pieces * blocks
 
-    def phases(
-        self, choice: PlanChoice, *, text: EncoderPlace, image: EncoderPlace
-    ) -> dict[PlanPhase, float]:
+    def phases(self, choice: PlanChoice, places: EncoderPlaces) -> dict[PlanPhase, float]:
         """Return the seconds of each phase for the whole render, as if nothing was encoded before."""
         sizes, precision = self._workload.sizes, choice.precision
         found = {
             PlanPhase.PROMPT: self._encoder(
-                sizes.text_encoder.parameters, encoder_number_bytes(precision), text,
+                sizes.text_encoder.parameters, encoder_number_bytes(precision), places.text,
                 tokens=self._workload.texts * _PROMPT_WORDS, precision=precision,
             ),
             PlanPhase.PLATE_PICTURE: self._encoder(
-                sizes.image_encoder.parameters, 2, image, tokens=self._size.image_tokens, precision=precision
+                sizes.image_encoder.parameters, 2, places.image,
+                tokens=self._size.image_tokens, precision=precision,
             ),
             PlanPhase.PLATE_LATENTS: self._vae(choice, encoding_flop),
             PlanPhase.KEYS_AND_VALUES: self._keys_and_values(choice),
@@ -131,7 +130,7 @@ class Durations:
             tokens = int(self._workload.voices * self._workload.voice_s * 50)
             parameters = sizes.speech_encoder.encoder.parameters
             found[PlanPhase.SPEECH] = self._encoder(
-                parameters, 4, EncoderPlace.DEVICE, tokens=tokens, precision=Precision.FLOAT32
+                parameters, 4, places.speech, tokens=tokens, precision=Precision.FLOAT32
             )
         return found
 

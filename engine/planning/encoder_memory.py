@@ -42,7 +42,7 @@ def image_bytes(size: EncoderSize, tokens: int, number: int, place: EncoderPlace
     return _weights(size, number, place, (hidden + scores) * number)
 
 
-def speech_bytes(size: SpeechSize, duration_s: Fraction) -> int:
+def speech_bytes(size: SpeechSize, duration_s: Fraction, place: EncoderPlace) -> int:
     """Return what the speech encoder takes on the device, in float32: mostly its first convolution's result
     before and after its norm, and half of that behind the second one.
     """
@@ -53,8 +53,8 @@ def speech_bytes(size: SpeechSize, duration_s: Fraction) -> int:
     convolved = 5 * (heard // _FIRST_STRIDE + 1) * size.channels // 2
     encoder = size.encoder
     hidden = tokens * (10 * encoder.width + 2 * encoder.feed_forward)
-    numbers = encoder.parameters + 2 * samples + max(convolved, hidden)
-    return numbers * FLOAT32_BYTES
+    numbers = 2 * samples + max(convolved, hidden)
+    return _weights(encoder, FLOAT32_BYTES, place, numbers * FLOAT32_BYTES)
 
 
 def _weights(size: EncoderSize, number: int, place: EncoderPlace, activations: int) -> int:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from engine.planning.machine import Machine
 from engine.planning.phase_memory import PhaseMemory
-from engine.planning.plan_choice import PlanChoice
+from engine.planning.plan_choice import EncoderPlaces, PlanChoice
 from engine.planning.plan_limits import LADDER, PIECES, plan_limits, tiles_at_most
 from engine.planning.workload import Workload
 from engine.protocol.memory_plan import EncoderPlace, HostPlace
@@ -36,6 +36,7 @@ def least_memory(machine: Machine, workload: Workload) -> LeastMemory:
         residents=0,
         slots=1,
     )
-    place = EncoderPlace.STREAMED if on_processor else EncoderPlace.PROCESSOR
-    phases = memory.phases(choice, text=place, image=place)
-    return LeastMemory(device_bytes=max(phases.values()), host_bytes=memory.host(choice, phases))
+    place = EncoderPlace.DEVICE if on_processor else EncoderPlace.PROCESSOR
+    places = EncoderPlaces.all_in(place)
+    phases = memory.phases(choice, places)
+    return LeastMemory(device_bytes=max(phases.values()), host_bytes=memory.host(choice, places, phases))

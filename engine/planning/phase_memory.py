@@ -8,7 +8,7 @@ fixed part, and beside the blocks unless they are released for it.
 from engine.planning.encoder_memory import image_bytes, speech_bytes, text_bytes
 from engine.planning.latent_grid import FRAMES_PER_LATENT
 from engine.planning.number_formats import FLOAT32_BYTES, NUMBER_BYTES
-from engine.planning.plan_choice import PlanChoice
+from engine.planning.plan_choice import EncoderPlaces, PlanChoice
 from engine.planning.prompt_text import PROMPT_TOKENS
 from engine.planning.step_memory import StepFormat, StepMemory
 from engine.planning.transformer_weights import (
@@ -74,18 +74,16 @@ class PhaseMemory:
                 phases[PlanPhase.PLATE_LATENTS] = self._plate_latents(choice)
         return phases
 
-    def phases(self, choice: PlanChoice, *, text: EncoderPlace, image: EncoderPlace) -> dict[PlanPhase, int]:
+    def phases(self, choice: PlanChoice, places: EncoderPlaces) -> dict[PlanPhase, int]:
         """Return the device's bytes in each phase that this render has, in order."""
         blocks = (choice.residents + choice.slots) * self.block(choice)
         beside = self.beside_blocks(choice)
         found = {
-            PlanPhase.PROMPT: self._prompt(choice, text),
-            PlanPhase.PLATE_PICTURE: self._plate_picture(choice, image),
+            PlanPhase.PROMPT: self.text_encoder(choice, places.text),
+            PlanPhase.PLATE_PICTURE: self.image_encoder(choice, places.image),
         }
         if self._workload.voices and self._sizes.speech_encoder is not None:
-            found[PlanPhase.SPEECH] = self._workspace + speech_bytes(
-                self._sizes.speech_encoder, self._workload.voice_s
-            )
+            found[PlanPhase.SPEECH] = self.speech_encoder(places.speech)
         found[PlanPhase.PLATE_LATENTS] = self._plate_latents(choice)
         found[PlanPhase.DECODING] = self._decoding(choice)
         found |= {phase: need + blocks for phase, need in beside.items()}
@@ -97,11 +95,20 @@ class PhaseMemory:
 
     def text_encoder(self, choice: PlanChoice, place: EncoderPlace) -> int:
         """Return the device's bytes while a prompt is read."""
-        return self._prompt(choice, place)
+        number = encoder_number_bytes(choice.precision)
+        return self._workspace + text_bytes(self._sizes.text_encoder, number, place)
 
     def image_encoder(self, choice: PlanChoice, place: EncoderPlace) -> int:
         """Return the device's bytes while the plate is looked at."""
-        return self._plate_picture(choice, place)
+        size, number = self._sizes.image_encoder, NUMBER_BYTES[choice.precision]
+        return self._workspace + image_bytes(size, self._sizes.transformer.image_tokens, number, place)
+
+    def speech_encoder(self, place: EncoderPlace) -> int:
+        """Return the device's bytes while a voice is listened to, in float32."""
+        size = self._sizes.speech_encoder
+        if size is None or not self._workload.voices:
+            return 0
+        return self._workspace + speech_bytes(size, self._workload.voice_s, place)
 
     def streamed_on_host(self, choice: PlanChoice) -> int:
         """Return what waits on the host to be copied to the device: blocks, and keys and values."""
@@ -112,7 +119,7 @@ class PhaseMemory:
         bank = blocks * self.bank_block(choice) if choice.bank_place is BankPlace.HOST else 0
         return streamed + bank
 
-    def host(self, choice: PlanChoice, phases: dict[PlanPhase, int]) -> int:
+    def host(self, choice: PlanChoice, places: EncoderPlaces, phases: dict[PlanPhase, int]) -> int:
         """Return the most host memory the process takes, itself among it.
 
         Encoders come one after another, before the transformer.
@@ -120,7 +127,7 @@ class PhaseMemory:
         held = self.process_and_held(choice)
         if self._on_processor:
             return held + max(phases.values())
-        encoders = PROCESS_BYTES + CARD_PROCESS_BYTES + self._encoder_on_host(choice)
+        encoders = PROCESS_BYTES + CARD_PROCESS_BYTES + self._encoder_on_host(choice, places)
         return max(encoders, held + self._blocks_on_host(choice))
 
     def process_and_held(self, choice: PlanChoice) -> int:
@@ -168,9 +175,19 @@ class PhaseMemory:
             latent_frames=choice.segment.piece_latents,
         )
 
-    def _encoder_on_host(self, choice: PlanChoice) -> int:
+    def _encoder_on_host(self, choice: PlanChoice, places: EncoderPlaces) -> int:
+        """The weights, which are read there first; where the processor computes what it computes too."""
+        here, there = EncoderPlace.DEVICE, EncoderPlace.PROCESSOR
         text = self._sizes.text_encoder.parameters * encoder_number_bytes(choice.precision)
-        return max(text, self._sizes.image_encoder.parameters * NUMBER_BYTES[choice.precision])
+        image = self._sizes.image_encoder.parameters * NUMBER_BYTES[choice.precision]
+        speech = 0
+        if places.text is there:
+            text = self.text_encoder(choice, here)
+        if places.image is there:
+            image = self.image_encoder(choice, here)
+        if places.speech is there:
+            speech = self.speech_encoder(here)
+        return max(text, image, speech)
 
     def _whole_block(self, choice: PlanChoice) -> int:
         size = self._sizes.transformer
@@ -243,14 +260,6 @@ class PhaseMemory:
 
     def _vae(self) -> int:
         return self._sizes.vae.parameters * FLOAT32_BYTES
-
-    def _prompt(self, choice: PlanChoice, place: EncoderPlace) -> int:
-        number = encoder_number_bytes(choice.precision)
-        return self._workspace + text_bytes(self._sizes.text_encoder, number, place)
-
-    def _plate_picture(self, choice: PlanChoice, place: EncoderPlace) -> int:
-        size, number = self._sizes.image_encoder, NUMBER_BYTES[choice.precision]
-        return self._workspace + image_bytes(size, self._sizes.transformer.image_tokens, number, place)
 
 
 def encoder_number_bytes(precision: Precision) -> int:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from engine.planning.shot_cutting import SegmentLoad
 from engine.protocol.diffusion_settings import Precision
-from engine.protocol.memory_plan import BankPlace, HostPlace, WeightStorage
+from engine.protocol.memory_plan import BankPlace, EncoderPlace, HostPlace, WeightStorage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,3 +25,17 @@ class PlanChoice:
     host_place: HostPlace
     residents: int
     slots: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderPlaces:
+    """Where the encoders of text, picture and speech run."""
+
+    text: EncoderPlace
+    image: EncoderPlace
+    speech: EncoderPlace
+
+    @staticmethod
+    def all_in(place: EncoderPlace) -> "EncoderPlaces":
+        """Return one place for all of them."""
+        return EncoderPlaces(text=place, image=place, speech=place)

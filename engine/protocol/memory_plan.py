@@ -103,6 +103,8 @@ class MemoryPlan:
     `token_precision`: the number format of the tokens between layers. `tile_latents`: the side of the VAE's
     tiles in latents, None for whole pictures. `segment_frames`: video frames of one pass of the transformer.
     `releases_blocks`: whether the blocks leave the device while the VAE works, and come back after it.
+    `encoders`, `tile_at_most`: what the plan was bound to beside its concession: no encoder runs nearer to
+    the device, and no tile or whole picture of the VAE's is wider.
     `seconds_per_step` and `seconds` are None where this machine's speed is not known.
     """
 
@@ -129,6 +131,9 @@ class MemoryPlan:
     seconds: float | None
     bottleneck: Bottleneck
     releases_blocks: bool = False
+    speech_encoder: EncoderPlace = EncoderPlace.DEVICE
+    encoders: EncoderPlace = EncoderPlace.DEVICE
+    tile_at_most: int | None = None
 
     @property
     def streams(self) -> bool:
