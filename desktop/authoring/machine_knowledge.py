@@ -3,48 +3,32 @@
 import json
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from engine.locations import child_environment
+from desktop.authoring.machine_child import PATIENCE_S, MachineChild
 from engine.planning.machine import Machine
 from engine.planning.machine_text import machine_from_json
 from engine.protocol.errors import ErrorCode, UserError
 
 RunChild = Callable[[Sequence[str]], subprocess.CompletedProcess[str]]
 
-_PATIENCE_S = 180.0  # of which loading torch and measuring take 30 on a slow machine
 _INTERRUPTED = 130
 _KILLED = -9
 _LOG_TAIL_CHARACTERS = 2000
 
 
-def run_memory_child(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Run `python -m engine.memory` to its end. Raises OSError, subprocess.TimeoutExpired."""
-    return subprocess.run(
-        [sys.executable, "-m", "engine.memory", *arguments],
-        capture_output=True,
-        stdin=subprocess.DEVNULL,
-        encoding="utf-8",
-        errors="replace",
-        env=child_environment(),
-        timeout=_PATIENCE_S,
-        check=False,
-    )
-
-
-def known_machine(*, measure: bool = False, run_child: RunChild = run_memory_child) -> Machine:
+def known_machine(*, measure: bool = False, run_child: RunChild | None = None) -> Machine:
     """Return this machine: its rates from the store, measured the first time, and what is free now.
 
     Takes seconds, the first time up to half a minute. `measure`: measure again what is stored.
     Raises UserError with the child's own sentence, or for a child that hangs, dies or is not understood.
     """
     try:
-        run = run_child(["machine", *(["--measure"] if measure else [])])
+        run = (run_child or MachineChild().run)(["machine", *(["--measure"] if measure else [])])
     except subprocess.TimeoutExpired as error:
         raise _unknown(
-            f"it took longer than {_PATIENCE_S:.0f} s",
+            f"it took longer than {PATIENCE_S:.0f} s",
             next_step="Try again when this computer is less busy; where that does not help, restart it.",
         ) from error
     except OSError as error:

@@ -16,10 +16,10 @@ from desktop.authoring.render_requests import (
 from engine.bundles.installed_bundle import InstalledBundle
 from engine.bundles.registry import installed_bundle
 from engine.client import engine_directories
-from engine.planning.concession_words import given_up
 from engine.planning.lessons import concession_for
 from engine.planning.machine import Machine
 from engine.planning.plan_limits import device_budget
+from engine.planning.plan_words import lowered
 from engine.planning.planner import best_plan
 from engine.planning.workload import Workload, demand_of, workload_of
 from engine.protocol.errors import BugError
@@ -102,7 +102,7 @@ def answer(question: PlanQuestion, machine: Machine) -> Planned:
         request=question.request,
         machine=machine,
         outcome=outcome,
-        notes=(*question.notes, *_lesson_words(learnt)),
+        notes=(*question.notes, *_lesson_notes(machine, workload, learnt, outcome)),
     )
 
 
@@ -135,10 +135,20 @@ def _learnt(machine: Machine, workload: Workload) -> Concession:
     return concession_for(data, machine.identity.device, demand_of(workload), device_budget(machine))
 
 
-def _lesson_words(learnt: Concession) -> tuple[str, ...]:
+def _lesson_notes(
+    machine: Machine, workload: Workload, learnt: Concession, outcome: MemoryPlan | NoPlan
+) -> tuple[str, ...]:
+    """Return what a lesson changed in a plan: told by the plan as it would be without it."""
     if learnt is Concession.NONE:
         return ()
-    return (f"A render like this ran out of memory here before: {given_up(learnt)}.",)
+    told, unwarned = "A render like this ran out of memory here before", best_plan(machine, workload)
+    if (
+        isinstance(outcome, MemoryPlan)
+        and isinstance(unwarned, MemoryPlan)
+        and replace(unwarned, concession=outcome.concession) != outcome
+    ):
+        told += f": {lowered(unwarned, outcome)}"
+    return (f"{told}.",)
 
 
 def _fitting_size(question: PlanQuestion, machine: Machine) -> Size | None:

@@ -6,14 +6,21 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from desktop.authoring.memory_plans import Planned, Verdict
+from desktop.authoring.memory_words import (
+    PROCESSOR,
+    bank_words,
+    blocks_words,
+    place_words,
+    size_words,
+    time_losses,
+)
 from desktop.cli.presenting import shown, table
-from engine.planning.concession_words import doing, given_up
 from engine.planning.machine import Machine
+from engine.planning.plan_words import doing, picture_losses
+from engine.protocol.diffusion_settings import DiffusionSettings
 from engine.protocol.errors import ErrorReport
 from engine.protocol.memory_plan import (
-    BankPlace,
     Bottleneck,
-    Concession,
     EncoderPlace,
     HostPlace,
     MemoryPlan,
@@ -22,11 +29,8 @@ from engine.protocol.memory_plan import (
 )
 
 LATENT_PX = 8
-PROCESSOR = "processor"
 UNKNOWN = "not known"
 _COLOURS = {Verdict.FITS: "green", Verdict.STREAMS: "green", Verdict.DOES_NOT_FIT: "red"}
-_LADDER = tuple(Concession)
-_CHANGES_THE_PICTURE = _LADDER[_LADDER.index(Concession.NARROW_TOKENS) :]
 _WAITS_FOR = {
     Bottleneck.ARITHMETIC: "arithmetic",
     Bottleneck.TRANSFER: "weights on their way to the card",
@@ -69,15 +73,20 @@ def overview(planned: Sequence[Planned], unplanned: Sequence[tuple[str, ErrorRep
 def full_plan(planned: Planned) -> tuple[RenderableType, ...]:
     """Return everything about one scene's plan, to be printed one below the other."""
     request = planned.request
-    steps = request.diffusion.steps if request.diffusion is not None else 0
+    settings = request.diffusion or DiffusionSettings(bundle="")
     heading = (
         f"[bold]{shown(planned.scene)}[/bold]  {_coloured(planned.verdict)}  "
-        f"[dim]{request.width}x{request.height}, {request.frame_count} frames, {steps} steps[/dim]"
+        f"[dim]{request.width}x{request.height}, {request.frame_count} frames, {settings.steps} steps[/dim]"
     )
     notes = tuple(f"  [yellow]note[/yellow] {shown(note)}" for note in planned.notes)
     if isinstance(planned.outcome, NoPlan):
         return heading, _grid(_refusal_rows(planned.outcome)), *notes
-    return heading, _grid(_plan_rows(planned.outcome)), _phases(planned.outcome), *notes
+    return (
+        heading,
+        _grid(_plan_rows(planned.outcome, settings.segment_frames)),
+        _phases(planned.outcome),
+        *notes,
+    )
 
 
 def answer_of(planned: Planned) -> dict[str, object]:
@@ -95,20 +104,6 @@ def answer_of(planned: Planned) -> dict[str, object]:
         "refusal": planned.refusal,
         "notes": planned.notes,
     }
-
-
-def memory_line(plan: MemoryPlan, measured_peak_bytes: int | None) -> str:
-    """Return how a take used the memory, in one line."""
-    words = [_blocks(plan), f"keys and values {_bank_place(plan)}", f"{plan.piece_tokens:,} tokens at a time"]
-    peak = f"peak {size_words(plan.peak_bytes)} predicted"
-    if measured_peak_bytes is not None:
-        peak += f", {size_words(measured_peak_bytes)} measured"
-    return f"{', '.join(words)}; {peak}"
-
-
-def size_words(count: int) -> str:
-    """Return bytes as people say them: `11.2 GB`, `52.1 MB`."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def duration_words(seconds: float | None) -> str:
@@ -143,22 +138,22 @@ def _grid(rows: Sequence[tuple[str, str]]) -> Table:
     return made
 
 
-def _plan_rows(plan: MemoryPlan) -> tuple[tuple[str, str], ...]:
+def _plan_rows(plan: MemoryPlan, asked_segment_frames: int) -> tuple[tuple[str, str], ...]:
     at_a_time = [f"{plan.piece_tokens:,} tokens", f"segments of {plan.segment_frames} frames"]
     if plan.tile_latents is not None:
         at_a_time.append(f"tiles of {plan.tile_latents * LATENT_PX} pixels")
     encoders = f"text {_ENCODER_PLACES[plan.text_encoder]}, picture {_ENCODER_PLACES[plan.image_encoder]}"
     step = f"{duration_words(plan.seconds_per_step)}, waiting mostly for {_WAITS_FOR[plan.bottleneck]}"
     return (
-        ("transformer", f"{_blocks(plan)}, {_weights(plan)}"),
+        ("transformer", f"{blocks_words(plan)}, {_weights(plan)}"),
         *((("others wait", _waiting(plan)),) if plan.streams else ()),
-        ("keys and values", _bank_place(plan)),
+        ("keys and values", bank_words(plan)),
         ("at a time", ", ".join(at_a_time)),
         *(() if plan.device == PROCESSOR else (("encoders", encoders),)),
         ("memory", f"{size_words(plan.peak_bytes)} at most, of {size_words(plan.device_budget_bytes)}"),
         ("a step", step),
         ("in all", duration_words(plan.seconds)),
-        ("given up", _given_up(plan.concession)),
+        ("given up", _given_up(plan, asked_segment_frames)),
     )
 
 
@@ -176,7 +171,7 @@ def _changes(refusal: NoPlan) -> tuple[str, ...]:
 def _phases(plan: MemoryPlan) -> Table:
     made = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     made.add_column("\n  while", min_width=17)
-    for heading in (f"\n{_where(plan)}", f"\nof {size_words(plan.device_budget_bytes)}", "\ntime"):
+    for heading in (f"\n{place_words(plan)}", f"\nof {size_words(plan.device_budget_bytes)}", "\ntime"):
         made.add_column(heading, justify="right")
     for need in plan.phases:
         share = f"{100 * need.device_bytes / max(1, plan.device_budget_bytes):.0f} %"
@@ -185,16 +180,6 @@ def _phases(plan: MemoryPlan) -> Table:
         taken = size_words(need.device_bytes) if need.device_bytes else "nothing"
         made.add_row(f"  {doing(need.phase)}{peak}", taken, share, time)
     return made
-
-
-def _where(plan: MemoryPlan) -> str:
-    return "in memory" if plan.device == PROCESSOR else "on the card"
-
-
-def _blocks(plan: MemoryPlan) -> str:
-    if not plan.streams:
-        return f"all {plan.block_count} blocks {_where(plan)}"
-    return f"{len(plan.resident_blocks)} of {plan.block_count} blocks {_where(plan)}"
 
 
 def _weights(plan: MemoryPlan) -> str:
@@ -207,16 +192,9 @@ def _waiting(plan: MemoryPlan) -> str:
     return f"{where}, to pass through {through}"
 
 
-def _bank_place(plan: MemoryPlan) -> str:
-    return _where(plan) if plan.bank_place is BankPlace.DEVICE else "brought block by block"
-
-
-def _given_up(concession: Concession) -> str:
-    if concession is Concession.NONE:
-        return "nothing"
-    if concession not in _CHANGES_THE_PICTURE:
-        return f"time alone: {given_up(concession)}"
-    rungs = list(_CHANGES_THE_PICTURE[: _CHANGES_THE_PICTURE.index(concession) + 1])
-    if concession is Concession.SHORTEST_SEGMENTS:
-        rungs.remove(Concession.SHORTER_SEGMENTS)
-    return f"some of the picture: {'; '.join(given_up(rung) for rung in rungs)}"
+def _given_up(plan: MemoryPlan, asked_segment_frames: int) -> str:
+    losses = picture_losses(plan, asked_segment_frames)
+    if losses:
+        return f"some of the picture: {'; '.join(losses)}"
+    losses = time_losses(plan)
+    return f"time alone: {'; '.join(losses)}" if losses else "nothing"

@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from desktop.cli.presenting import console, shown, table
-from engine.planning.concession_words import given_up
-from engine.protocol.memory_plan import Concession
+from engine.planning.plan_words import picture_losses
+from engine.protocol.memory_plan import MemoryPlan
 
 _HEADINGS = ("", "first s", "step s", "ratio", "CPU", "differs", "peak GB", "host GB")
 _Row = Mapping[str, Any]
@@ -53,15 +55,15 @@ def _notes(rows: list[_Row]) -> Iterator[str]:
 
 
 def _plan(row: _Row) -> str:
-    plan, compared = row["plan"], row["comparison"]
-    slots = "1 slot" if plan["slots"] == 1 else f"{plan['slots']} slots"
-    said = f"{len(plan['resident_blocks'])} of {plan['block_count']} blocks stay, {slots}"
+    plan, compared = msgspec.convert(row["plan"], MemoryPlan), row["comparison"]
+    slots = "1 slot" if plan.slots == 1 else f"{plan.slots} slots"
+    said = f"{len(plan.resident_blocks)} of {plan.block_count} blocks stay, {slots}"
     if row["prediction_ratio"]:
         said += (
             f"; {_gigabytes(row['predicted_bytes'])} GB predicted, {row['prediction_ratio']:.3f} of the peak"
         )
-    if plan["concession"] != "none":
-        said += f"; {given_up(Concession(plan['concession']))}"
+    for loss in picture_losses(plan, plan.segment_frames):  # one pass, as long as it was asked to be
+        said += f"; {loss}"
     if compared and compared["relative_error"]:
         said += f"; relative error {compared['relative_error']:.1e}"
     return said

@@ -1,8 +1,8 @@
 """A take in words."""
 
 from desktop.authoring.frame_rates import frame_rate_text
+from desktop.authoring.memory_words import memory_line
 from desktop.authoring.take_origin import take_origin
-from desktop.cli.plan_text import memory_line
 from engine.protocol.diffusion_record import DiffusionRecord
 from engine.protocol.diffusion_settings import DiffusionSettings
 from projects_db.records import TakeRecord
@@ -53,11 +53,14 @@ def _record_lines(record: DiffusionRecord) -> tuple[str, ...]:
         f"model: {record.model_frame_count} frames of {size} at {frame_rate_text(record.model_frame_rate)} "
         f"a second, {record.segments} segment{'s' if record.segments != 1 else ''}",
         f"device: {record.device}, {record.precision.value}",
-        *(
-            ()
-            if record.plan is None
-            else (f"memory: {memory_line(record.plan, record.measured_peak_bytes)}",)
-        ),
+        *_memory_lines(record),
         *(f"weights: {part} {digest}" for part, digest in sorted(record.weights.items())),
         *(f"version: {library} {version}" for library, version in sorted(record.versions.items())),
     )
+
+
+def _memory_lines(record: DiffusionRecord) -> tuple[str, ...]:
+    if record.plan is None:
+        return ()
+    asked = record.settings.segment_frames
+    return (f"memory: {memory_line(record.plan, asked, record.measured_peak_bytes)}",)

@@ -2,9 +2,9 @@
 
 from PySide6.QtCore import QCoreApplication
 
+from desktop.authoring.memory_words import memory_line
 from desktop.authoring.take_origin import TakeOrigin
-from desktop.models.plan_words import plan_line
-from desktop.models.words import quality_word, shortened
+from desktop.models.words import in_sentence_case, quality_word, shortened
 from engine.protocol.diffusion_settings import GuidanceSettings
 
 
@@ -37,7 +37,8 @@ def memory_words_of(origin: TakeOrigin) -> str:
     record = origin.record
     if record is None or record.plan is None:
         return ""
-    return plan_line(record.plan, record.measured_peak_bytes)
+    asked = record.settings.segment_frames
+    return in_sentence_case(memory_line(record.plan, asked, record.measured_peak_bytes))
 
 
 def _guidance_words(guidance: GuidanceSettings) -> str:

@@ -25,5 +25,10 @@ def shortened(name: str) -> str:
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
+def in_sentence_case(clause: str) -> str:
+    """Return a clause as it stands at the beginning of a sentence."""
+    return clause[:1].upper() + clause[1:]
+
+
 def _tr(text: str) -> str:
     return QCoreApplication.translate("words", text)

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from desktop.authoring.machine_child import MachineChild
 from desktop.authoring.machine_knowledge import known_machine
 from desktop.authoring.memory_plans import (
     Planned,
@@ -12,7 +13,6 @@ from desktop.authoring.memory_plans import (
     answer_with_size,
     plan_question,
 )
-from desktop.background.machine_child import MachineChild
 from desktop.background.task_pool import TaskPool, report_of
 from desktop.state.project_session import ProjectSession
 from desktop.state.render_choice import RenderChoice

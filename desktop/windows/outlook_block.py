@@ -96,7 +96,7 @@ class OutlookBlock(QWidget):
         if isinstance(outcome, NoPlan):
             self.facts.setText("\n".join((outcome.reason, *self._changes(planned, outcome))))
         else:
-            facts = (self._time(planned), pace_words(outcome), given_up_words(outcome), self._others())
+            facts = (self._time(planned), pace_words(outcome), given_up_words(planned), self._others())
             self.facts.setText("\n".join(text for text in facts if text))
         self._offer(planned.fitting_size)
 

@@ -1,6 +1,7 @@
 """Diffusion quality from the command line: what is queued, what is refused before, what a take tells."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from engine.protocol.codec import decode_request, encode_result
 from engine.protocol.diffusion_record import DiffusionRecord
 from engine.protocol.diffusion_settings import LongShotMode, Precision
 from engine.protocol.jobs import RenderResult
+from engine.protocol.memory_plan import WeightStorage
 from projects_db.project_store import ProjectStore
 from tests.desktop.plan_samples import STREAMED
 
@@ -161,7 +163,7 @@ def test_a_finished_take_tells_how_it_was_made_and_that_it_is_noise(masque, wait
             segments=1,
             random_weights=True,
             versions={"torch": "2.13.0"},
-            plan=STREAMED,
+            plan=replace(STREAMED, storage=WeightStorage.EIGHT_BIT, segment_frames=41),
         ),
     )
     request.output_directory.mkdir(parents=True)
@@ -175,8 +177,9 @@ def test_a_finished_take_tells_how_it_was_made_and_that_it_is_noise(masque, wait
     for line in ("tiny, 2 steps, random weights: noise", "guidance: text 1;", "forwards: 2 a step, 4 in all"):
         assert line in told
     assert (
-        "memory: 10 of 40 blocks on the card, keys and values on the card, 8,192 tokens at a time; "
-        "peak 9.2 GB predicted\n"
+        "memory: peak 9.2 GB predicted; to save memory, weights are kept in 8 bits and "
+        "segments are 41 frames long instead of 81; "
+        "10 of 40 blocks on the card, keys and values on the card, 8,192 tokens at a time\n"
     ) in told
     assert f"weights: vae {'5' * 64}" in told
     assert run(["info", str(waiting)]) == 0

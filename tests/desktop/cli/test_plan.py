@@ -10,6 +10,7 @@ from desktop.cli.failures import ExitCode
 from desktop.cli.main import run
 from engine.bundles.registry import register
 from engine.client import engine_directories
+from engine.protocol.diffusion_settings import Precision
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.memory_plan import BankPlace, Bottleneck, Concession, HostPlace, WeightStorage
 from tests.desktop.cli.test_diffusion_commands import install
@@ -55,7 +56,7 @@ def test_one_scene_is_told_in_full(source, driven, capsys):
     assert "  memory           9.2 GB at most, of 10.0 GB" in lines
     assert "  a step           20 s, waiting mostly for arithmetic" in lines
     assert "  in all           11 min" in lines
-    assert "  given up         nothing" in lines
+    assert "  given up         time alone: 30 of 40 blocks are brought when they are needed" in lines
     assert any(line.split() == ["denoising", "(peak)", "9.2", "GB", "92", "%", "10", "min"] for line in lines)
     assert any(line.startswith("  others wait      in memory locked for quick transfer") for line in lines)
 
@@ -66,6 +67,8 @@ def test_what_is_given_up_and_waited_for_is_told_in_words(source, driven, capsys
         STREAMED,
         concession=Concession.SHORTEST_SEGMENTS,
         storage=WeightStorage.EIGHT_BIT,
+        token_precision=Precision.BFLOAT16,
+        segment_frames=17,
         host_place=HostPlace.DISK,
         bank_place=BankPlace.HOST,
         tile_latents=32,
@@ -78,16 +81,37 @@ def test_what_is_given_up_and_waited_for_is_told_in_words(source, driven, capsys
     assert "tiles of 256 pixels" in text
     assert "waiting mostly for weights read from the disk" in text
     assert (
-        "some of the picture: tokens are kept in the narrow number format; weights are kept in 8 bits" in text
-    )
-    assert "segments are as short as they can be" in text
-    assert "half as long" not in text
+        "some of the picture: tokens are kept in the narrow number format; weights are kept in 8 bits; "
+        "segments are 17 frames long instead of 81"
+    ) in text
+
+
+def given_up_in(lines):
+    text = " ".join(line.strip() for line in lines)
+    return text[text.index("given up") :].split("while  ", maxsplit=1)[0].split(maxsplit=2)[2].strip()
 
 
 def test_time_that_is_given_up_is_told_apart_from_the_picture(source, driven, capsys):
     install("tiny")
-    source.outcome = lambda question: replace(STREAMED, concession=Concession.FEWER_RESIDENT_BLOCKS)
-    assert "  given up         time alone: fewer blocks stay on the device" in told(capsys, driven)
+    source.outcome = lambda question: replace(
+        STREAMED, tile_latents=32, bank_place=BankPlace.HOST, releases_blocks=True
+    )
+    assert given_up_in(told(capsys, driven)) == (
+        "time alone: 30 of 40 blocks are brought when they are needed; "
+        "keys and values are brought block by block; "
+        "no block stays on the card while pictures are encoded and decoded; "
+        "pictures are encoded and decoded in tiles"
+    )
+
+
+def test_what_is_given_up_is_read_from_the_plan_and_not_from_the_ladder(source, driven, capsys):
+    install("tiny")
+    source.outcome = lambda question: replace(
+        RESIDENT, device="processor", precision=Precision.FLOAT32, concession=Concession.SHORTEST_SEGMENTS
+    )
+    assert given_up_in(told(capsys, driven)) == "nothing"
+    lines = told(capsys, driven, "--segment-frames", 121)
+    assert given_up_in(lines) == "some of the picture: segments are 81 frames long instead of 121"
 
 
 def test_a_speed_that_is_not_known_is_not_made_up(source, driven, capsys):

@@ -9,7 +9,6 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from desktop.models.plan_words import given_up_words
 from desktop.state.memory_outlook import ThisMachine
 from desktop.state.notices import Tone
 from desktop.theme.theme import ThemeChoice
@@ -17,7 +16,7 @@ from engine.bundles.installed_bundle import Capability, InstalledBundle
 from engine.bundles.registry import register
 from engine.client import engine_directories
 from engine.protocol.errors import UserError
-from engine.protocol.memory_plan import Concession
+from engine.protocol.memory_plan import Concession, WeightStorage
 from engine.protocol.render_request import RendererName
 from tests.desktop.hands import wait_until
 from tests.desktop.plan_samples import CARD, MACHINE, REFUSAL, RESIDENT, STREAMED
@@ -308,17 +307,20 @@ def test_closing_the_project_drops_the_outlook_while_it_is_asked(opened, popup, 
     assert opened.desk.outlook.trouble == ""
 
 
-@pytest.mark.parametrize(
-    ("concession", "words"),
-    [
-        (Concession.NO_RESIDENT_BLOCKS, ""),
-        (Concession.NARROW_TOKENS, "A narrower number format, to save memory."),
-        (Concession.EIGHT_BIT_WEIGHTS, "Weights in 8 bits, to save memory."),
-        (Concession.SHORTEST_SEGMENTS, "Segments of 81 frames, to save memory."),
-    ],
-)
-def test_what_is_given_up_of_the_picture_is_said(concession, words):
-    assert given_up_words(replace(STREAMED, concession=concession)) == words
+def test_what_is_given_up_of_the_picture_is_said_and_read_from_the_plan(opened, popup, outlook_source):
+    outlook_source.outcome = lambda question: replace(
+        RESIDENT,
+        concession=Concession.SHORTEST_SEGMENTS,
+        **({"storage": WeightStorage.EIGHT_BIT, "segment_frames": 17} if popup.steps.value() == 9 else {}),
+    )
+    choose_diffusion(popup)
+    settle(opened)
+    assert popup.outlook.facts.text().splitlines() == ["About 11 min a take.", "Arithmetic sets the pace."]
+    popup.steps.setValue(9)
+    settle(opened)
+    assert popup.outlook.facts.text().splitlines()[2] == (
+        "To save memory, weights are kept in 8 bits and segments are 17 frames long instead of 81."
+    )
 
 
 def test_a_long_reason_is_shown_whole_in_both_themes(opened, popup, outlook_source):

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
+from desktop.authoring.machine_child import MachineChild
 from desktop.authoring.machine_knowledge import known_machine
-from desktop.background.machine_child import MachineChild
 from engine.protocol.errors import UserError
 
 

@@ -1,4 +1,4 @@
-"""The process that looks at this machine, run in the pool, and ended at once when the window closes."""
+"""The process that looks at this machine, and that can be ended at once: when the window closes, it does."""
 
 import errno
 import os
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from engine.locations import child_environment
 
-PATIENCE_S = 180.0
+PATIENCE_S = 180.0  # of which loading torch and measuring take 30 on a slow machine
 
 
 class MachineChild:
