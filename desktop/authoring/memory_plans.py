@@ -16,14 +16,15 @@ from desktop.authoring.render_requests import (
 from engine.bundles.installed_bundle import InstalledBundle
 from engine.bundles.registry import installed_bundle
 from engine.client import engine_directories
-from engine.planning.lessons import concession_for
+from engine.planning.lessons import learnt_step
 from engine.planning.machine import Machine
 from engine.planning.plan_limits import device_budget
 from engine.planning.plan_words import lowered
 from engine.planning.planner import best_plan
+from engine.planning.step_down import NextStep
 from engine.planning.workload import Workload, demand_of, workload_of
 from engine.protocol.errors import BugError
-from engine.protocol.memory_plan import Concession, MemoryPlan, NoPlan
+from engine.protocol.memory_plan import MemoryPlan, NoPlan
 from engine.protocol.render_request import RenderRequest
 from projects_db.project_store import ProjectStore
 from projects_db.records import SceneRecord
@@ -50,7 +51,10 @@ class PlanQuestion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """The answer for one scene. `fitting_size`: one of the offered sizes, where only a smaller one fits."""
+    """The answer for one scene. `fitting_size`: one of the offered sizes, where only a smaller one fits.
+
+    `render_runs`: another render runs now, and what it holds is counted as free.
+    """
 
     scene: str
     request: RenderRequest
@@ -58,6 +62,7 @@ class Planned:
     outcome: MemoryPlan | NoPlan
     fitting_size: Size | None = None
     notes: tuple[str, ...] = ()
+    render_runs: bool = False
 
     @property
     def plan(self) -> MemoryPlan | None:
@@ -96,7 +101,7 @@ def answer(question: PlanQuestion, machine: Machine) -> Planned:
     """
     workload = workload_of(question.request, question.bundle)
     learnt = _learnt(machine, workload)
-    outcome = best_plan(machine, workload, at_least=learnt)
+    outcome = _planned(machine, workload, learnt)
     return Planned(
         scene=question.request.scene_name,
         request=question.request,
@@ -129,17 +134,27 @@ def with_memory(machine: Machine, device_bytes: int) -> Machine:
     return replace(machine, now=now)
 
 
-def _learnt(machine: Machine, workload: Workload) -> Concession:
+def _planned(machine: Machine, workload: Workload, learnt: NextStep) -> MemoryPlan | NoPlan:
+    return best_plan(
+        machine,
+        workload,
+        at_least=learnt.concession,
+        encoders=learnt.encoders,
+        tile_at_most=learnt.tile_at_most,
+    )
+
+
+def _learnt(machine: Machine, workload: Workload) -> NextStep:
     """Return what renders like this one had to give up on this machine before."""
     data = engine_directories()[0]
-    return concession_for(data, machine.identity.device, demand_of(workload), device_budget(machine))
+    return learnt_step(data, machine.identity.device, demand_of(workload), device_budget(machine))
 
 
 def _lesson_notes(
-    machine: Machine, workload: Workload, learnt: Concession, outcome: MemoryPlan | NoPlan
+    machine: Machine, workload: Workload, learnt: NextStep, outcome: MemoryPlan | NoPlan
 ) -> tuple[str, ...]:
     """Return what a lesson changed in a plan: told by the plan as it would be without it."""
-    if learnt is Concession.NONE:
+    if learnt == NextStep():
         return ()
     told, unwarned = "A render like this ran out of memory here before", best_plan(machine, workload)
     if (
@@ -158,6 +173,6 @@ def _fitting_size(question: PlanQuestion, machine: Machine) -> Size | None:
     smaller = [size for size in offered if size[0] * size[1] < request.width * request.height]
     for size in sorted(smaller, key=lambda size: -size[0] * size[1]):
         asked = workload.at_size(*size)
-        if isinstance(best_plan(machine, asked, at_least=_learnt(machine, asked)), MemoryPlan):
+        if isinstance(_planned(machine, asked, _learnt(machine, asked)), MemoryPlan):
             return size
     return None

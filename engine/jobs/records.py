@@ -8,7 +8,7 @@ from engine.protocol.render_request import RenderRequest
 
 ATTEMPT_LIMIT = 3
 KILL_LIMIT = 12
-MEMORY_LIMIT = 16
+MEMORY_LIMIT = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,11 @@ _ITS_NAMES = ("cuda", "cublas", "cudnn", "nvidia", "hip")
 
 
 _SAID_BY_A_LOST_CARD = ("cuda error", "cublas_status", "cudnn_status", "cudnn error", "hip error")
+_SAID_BY_A_CARD = ("cuda", "cublas", "cudnn", "hip")
+_SAID_WITHOUT_ROOM = ("cublas_status_not_initialized", "unable to find an engine to execute")
+"""What libraries of a full card say of the room for their own work: it might mean anything else."""
+
+_LITTLE_BYTES = 10**9
 
 
 @contextmanager
@@ -39,6 +44,25 @@ def _is_the_cards(error: BaseException, device: torch.device) -> bool:
     said = str(error).lower()
     speaks_of_it = isinstance(error, torch.AcceleratorError) or any(name in said for name in _ITS_NAMES)
     return device.type != "cpu" and speaks_of_it
+
+
+def is_device_shortage(error: BaseException, device: torch.device) -> bool:
+    """Return whether a shortage of memory is the device's own, and not the host's beside a card."""
+    if device.type == "cpu":
+        return True
+    told = [each for each in (error, error.__cause__, error.__context__) if each is not None]
+    of_card = any(words in str(each).lower() for each in told for words in _SAID_BY_A_CARD)
+    return of_card or any(isinstance(each, torch.OutOfMemoryError) for each in told)
+
+
+def is_full_card(error: BaseException, device: torch.device) -> bool:
+    """Return whether a card's library found no room for its own work, in words that do not say so."""
+    if device.type == "cpu" or not any(words in str(error).lower() for words in _SAID_WITHOUT_ROOM):
+        return False
+    try:
+        return torch.cuda.mem_get_info(device)[0] < _LITTLE_BYTES
+    except RuntimeError:
+        return False
 
 
 def is_lost_device(error: BaseException) -> bool:

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from engine.planning.least_memory import least_memory
 from engine.planning.machine import Machine
-from engine.planning.plan_limits import NextStep, device_budget, host_budget
+from engine.planning.plan_limits import device_budget, host_budget
+from engine.planning.step_down import NextStep
 from engine.planning.workload import Workload
 from engine.protocol.diffusion_settings import Precision
 from engine.protocol.memory_plan import NoPlan

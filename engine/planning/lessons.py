@@ -14,14 +14,14 @@ from typing import Any
 
 from engine.media.atomic import atomic_path
 from engine.media.write_errors import writing
-from engine.protocol.memory_plan import Concession
+from engine.planning.step_down import NextStep, further
+from engine.protocol.memory_plan import Concession, EncoderPlace
 
 LESSONS_FORMAT = 1
 _log = logging.getLogger(__name__)
 _FILE_NAME = "lessons.json"
 _MOST_LESSONS = 200
 _BUDGET_TOLERANCE_PERCENT = 5
-_LADDER = tuple(Concession)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,30 +47,30 @@ class Demand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesson:
-    """That a demand ran out of memory under a budget, and the concession it had to go on with."""
+    """That a demand ran out of memory under a budget, and how far it had to step down to go on."""
 
     device: str
     demand: Demand
     budget_bytes: int
-    concession: Concession
+    step: NextStep
     learnt_at: datetime
 
 
-def concession_for(data: Path, device: str, demand: Demand, budget_bytes: int) -> Concession:
-    """Return the concession to begin with: the highest of the lessons that hold here, NONE without any.
+def learnt_step(data: Path, device: str, demand: Demand, budget_bytes: int) -> NextStep:
+    """Return how far down to begin: the furthest of the lessons that hold here, not at all without any.
 
     A lesson holds on its own device, for a demand that asks in every number at least as much as the lesson's,
     under a budget of at most 1.05 times the lesson's (what is free differs a little from one render to the
     next). With more memory or less to do, nothing has been learnt. `data`: the engine's data directory.
     """
     held = [
-        lesson.concession
+        lesson.step
         for lesson in _lessons(data)
         if lesson.device == device
         and lesson.demand.asks_no_more_than(demand)
         and budget_bytes * 100 <= lesson.budget_bytes * (100 + _BUDGET_TOLERANCE_PERCENT)
     ]
-    return max(held, key=_LADDER.index, default=Concession.NONE)
+    return further(*held)
 
 
 def learn(data: Path, lesson: Lesson) -> None:
@@ -130,7 +130,9 @@ def _to_json(lesson: Lesson) -> dict[str, Any]:
         "branches": lesson.demand.branches,
         "bank_tokens": lesson.demand.bank_tokens,
         "budget_bytes": lesson.budget_bytes,
-        "concession": lesson.concession.value,
+        "concession": lesson.step.concession.value,
+        "encoders": lesson.step.encoders.value,
+        "tile_at_most": lesson.step.tile_at_most,
         "learnt_at": lesson.learnt_at.astimezone(UTC).isoformat(),
     }
 
@@ -147,7 +149,11 @@ def _from_json(entry: Mapping[str, Any]) -> Lesson:
         device=entry["device"],
         demand=demand,
         budget_bytes=_count(entry["budget_bytes"]),
-        concession=Concession(entry["concession"]),
+        step=NextStep(
+            concession=Concession(entry["concession"]),
+            encoders=EncoderPlace(entry["encoders"]),
+            tile_at_most=None if entry["tile_at_most"] is None else _count(entry["tile_at_most"]),
+        ),
         learnt_at=datetime.fromisoformat(entry["learnt_at"]),
     )
 

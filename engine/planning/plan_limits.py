@@ -7,7 +7,7 @@ from engine.planning.number_formats import NUMBER_BYTES
 from engine.planning.shot_cutting import SegmentLoad
 from engine.planning.workload import Workload
 from engine.protocol.diffusion_settings import Precision
-from engine.protocol.memory_plan import BankPlace, Concession, EncoderPlace, WeightStorage
+from engine.protocol.memory_plan import BankPlace, Concession, WeightStorage
 
 LADDER = tuple(Concession)
 
@@ -49,17 +49,6 @@ def compute_precision(machine: Machine, asked: Precision) -> Precision:
     measured = machine.rates.product_flop_per_s
     narrow = Precision.FLOAT16 in measured and Precision.BFLOAT16 not in measured
     return Precision.FLOAT16 if narrow else Precision.BFLOAT16
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NextStep:
-    """How far a plan has to step down: the rung, where encoders may run nearest to the device, and the side
-    of the widest tile (None: as wide as memory allows).
-    """
-
-    concession: Concession = Concession.NONE
-    encoders: EncoderPlace = EncoderPlace.DEVICE
-    tile_at_most: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,13 +14,8 @@ from engine.planning.machine import Machine
 from engine.planning.nominal_rates import filled_rates
 from engine.planning.phase_memory import PhaseMemory
 from engine.planning.plan_choice import EncoderPlaces, PlanChoice
-from engine.planning.plan_limits import (
-    NextStep,
-    device_budget,
-    host_budget,
-    plan_limits,
-    tiles_at_most,
-)
+from engine.planning.plan_limits import device_budget, host_budget, plan_limits, tiles_at_most
+from engine.planning.step_down import NextStep
 from engine.planning.workload import Workload
 from engine.protocol.memory_plan import (
     BankPlace,

@@ -1,7 +1,7 @@
 """What a memory plan gives up, in words for people: read from the plan itself, not from the ladder."""
 
 from engine.protocol.diffusion_settings import Precision
-from engine.protocol.memory_plan import BankPlace, MemoryPlan, PlanPhase, WeightStorage
+from engine.protocol.memory_plan import BankPlace, EncoderPlace, MemoryPlan, PlanPhase, WeightStorage
 
 _DOING = {
     PlanPhase.PROMPT: "reading the prompt",
@@ -49,8 +49,12 @@ def lowered(before: MemoryPlan, after: MemoryPlan) -> str:
         before.tile_latents or after.tile_latents + 1
     ):
         found.append("pictures are encoded and decoded in smaller tiles")
-    if (after.text_encoder, after.image_encoder) != (before.text_encoder, before.image_encoder):
+    if _encoders(after) != _encoders(before):
         found.append("encoders run where there is room for them")
     known = set(picture_losses(before, before.segment_frames))
     found += [loss for loss in picture_losses(after, before.segment_frames) if loss not in known]
     return " and ".join(found) or "less memory is taken"
+
+
+def _encoders(plan: MemoryPlan) -> tuple[EncoderPlace, ...]:
+    return plan.text_encoder, plan.image_encoder, plan.speech_encoder

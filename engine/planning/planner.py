@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from engine.planning.advice import refusal
 from engine.planning.machine import Machine
-from engine.planning.plan_limits import LADDER, SMALLEST_TILE, TILES, NextStep
+from engine.planning.plan_limits import LADDER, SMALLEST_TILE, TILES
 from engine.planning.plan_search import PlanSearch
+from engine.planning.step_down import NextStep
 from engine.planning.workload import Workload
 from engine.protocol.memory_plan import Concession, EncoderPlace, MemoryPlan, NoPlan, PlanPhase
 

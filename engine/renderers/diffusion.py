@@ -3,15 +3,16 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-
 from engine.bundles.installed_bundle import InstalledBundle
 from engine.conditioning.condition_cache import ConditionCache
 from engine.conditioning.expression_track import ExpressionStoppedError
 from engine.memory.device import compute_float32_in_full, compute_precision, device_name, render_device
-from engine.protocol.diffusion_settings import DiffusionSettings, Precision
+from engine.planning.plan_words import picture_losses
+from engine.protocol.diffusion_record import DiffusionRecord
+from engine.protocol.diffusion_settings import DiffusionSettings
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.jobs import RenderResult
+from engine.protocol.memory_plan import MemoryPlan
 from engine.protocol.render_request import RenderRequest
 from engine.renderers.device_failures import failures_of, require_device_of_before
 from engine.renderers.diffusion_characters import Watch
@@ -22,6 +23,7 @@ from engine.renderers.diffusion_record import diffusion_record
 from engine.renderers.diffusion_shot import planned_settings
 from engine.renderers.fingerprint import fingerprint
 from engine.renderers.finished_frames import FinishedFrames
+from engine.renderers.phase_watch import PhaseWatch
 from engine.renderers.render_memory import RenderMemory
 from engine.renderers.render_notes import RenderNotes
 from engine.renderers.renderer import RenderReport, RenderStoppedError
@@ -47,10 +49,12 @@ class DiffusionRenderer:
         bundle = usable_bundle(self._data, request, settings.bundle)
         compute_float32_in_full()
         device = render_device()
-        require_device_of_before(work, device)
+        made_with = f"{fingerprint(request)} {_weights_of(bundle)}"
+        require_device_of_before(work, made_with, device)
         precision = compute_precision(device, settings.precision)
         settled = replace(request, diffusion=replace(settings, precision=precision))
-        owner = f"{fingerprint(request)} {_made_with(bundle, device, precision)}"
+        # A card that is gone when a render goes on would leave one take in two number formats.
+        owner = f"{made_with} on {device_name(device)} in {precision.value}"
 
         def render_missing(frames: FinishedFrames, notes: RenderNotes) -> None:
             memory = RenderMemory(settled, bundle, device, data=self._data, cache=self._cache, work=work)
@@ -73,13 +77,14 @@ class DiffusionRenderer:
         )
         settings = planned_settings(_settings(attempt.request), models.plan)
         prepared = ShotPreparation(attempt.request, models, cache, watch).prepared(settings)
-        record = diffusion_record(prepared.shot, models)
-        notes.keep_record(record)
-        notes.keep_warnings((*prepared.warnings, *memory.told))
         pieces = ShotPieces(prepared.shot, models, cache, frames, report, work, owner=owner)
+        before, record = notes.diffusion, diffusion_record(prepared.shot, models, pieces.pieces)
+        warnings = (*prepared.warnings, *memory.told, *_losses(attempt.request, models.plan))
+        notes.keep_record(_with_memory(record, before, models.phases, denoised=False))
+        notes.keep_warnings(warnings)
         pieces.render(notes)
-        notes.keep_record(replace(record, measured_peak_bytes=models.phases.peak_bytes))
-        notes.keep_warnings((*prepared.warnings, *memory.told, *pieces.warnings, *cache.warnings))
+        notes.keep_record(_with_memory(record, before, models.phases, denoised=pieces.denoised))
+        notes.keep_warnings((*warnings, *pieces.warnings, *cache.warnings))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -103,10 +108,20 @@ def _settings(request: RenderRequest) -> DiffusionSettings:
     return request.diffusion
 
 
-def _made_with(bundle: InstalledBundle, device: torch.device, precision: Precision) -> str:
-    """Return what the pieces of one take must have in common: weights, device and number format.
+def _weights_of(bundle: InstalledBundle) -> str:
+    return " ".join(file.sha256 for part in bundle.parts.values() for file in part.files)
 
-    A card that is gone when a render goes on would leave one take in two number formats.
-    """
-    weights = [file.sha256 for part in bundle.parts.values() for file in part.files]
-    return " ".join((*weights, device_name(device), precision.value))
+
+def _losses(request: RenderRequest, plan: MemoryPlan) -> tuple[str, ...]:
+    """Return a sentence for the take where want of memory changes the picture."""
+    losses = picture_losses(plan, _settings(request).segment_frames)
+    return (f"For want of memory {', and '.join(losses)}.",) if losses else ()
+
+
+def _with_memory(
+    record: DiffusionRecord, before: DiffusionRecord | None, phases: PhaseWatch, *, denoised: bool
+) -> DiffusionRecord:
+    """Return the record with the plan that denoised the shot: this attempt's, unless it had no step left."""
+    if denoised or before is None or before.plan is None:
+        return replace(record, measured_peak_bytes=phases.peak_bytes)
+    return replace(record, plan=before.plan, measured_peak_bytes=before.measured_peak_bytes)

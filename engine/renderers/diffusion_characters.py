@@ -148,8 +148,8 @@ class CastPreparation:
 
         def make() -> dict[str, torch.Tensor]:
             self._watch.tell("Listening to the voice")
-            with self._models.speech_encoder() as encoder:
-                return {"hidden": speech_hidden(encoder, samples, self._models.device)}
+            with self._models.speech_encoder() as (encoder, device):
+                return {"hidden": speech_hidden(encoder, samples, device)}
 
         return self._cache.tensors(key, make)["hidden"]
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -90,12 +90,14 @@ class BundleModels:
             yield encoder, device
 
     @contextmanager
-    def speech_encoder(self) -> Iterator[SpeechEncoder]:
-        """Lend wav2vec 2.0, in float32: it is small."""
+    def speech_encoder(self) -> Iterator[tuple[SpeechEncoder, torch.device]]:
+        """Lend wav2vec 2.0, and where its input belongs; in float32: it is small."""
         folder = self._folder(PartName.SPEECH_ENCODER)
-        with self._used(PlanPhase.SPEECH, lambda: load_speech_encoder(folder, torch.float32)) as encoder:
-            encoder.model.to(self.device)
-            yield encoder
+        with (
+            self._used(PlanPhase.SPEECH, lambda: load_speech_encoder(folder, torch.float32)) as encoder,
+            self._placed(encoder.model, self.plan.speech_encoder) as device,
+        ):
+            yield encoder, device
 
     @contextmanager
     def vae(self, phase: PlanPhase) -> Iterator[AutoencoderKLWan]:
@@ -106,28 +108,32 @@ class BundleModels:
 
     def expression_encoder(self) -> ExpressionEncoder:
         """Load the encoder of aligned faces, in float32: half precision would change the expression."""
-        with getting_on(self._report):
+        with self.getting_on():
             return load_expression_encoder(self.bundle.paths(PartName.EXPRESSION_ENCODER)[0])
 
     def expression_adapter(self) -> ExpressionAdapter:
         """Load the portrait adapter onto the processor: tokens in float32, projections as the transformer."""
         path = self.bundle.paths(PartName.EXPRESSION_ADAPTER)[0]
-        with getting_on(self._report):
+        with self.getting_on():
             return load_expression_adapter(path, torch_dtype(self.precision), tokens_in_float32=True)
 
     def voice_adapter(self) -> VoiceAdapter:
         """Load the talking adapter onto the processor, in the same number formats."""
         path = self.bundle.paths(PartName.VOICE_ADAPTER)[0]
-        with getting_on(self._report):
+        with self.getting_on():
             return load_voice_adapter(path, torch_dtype(self.precision), tokens_in_float32=True)
 
     def transformer_files(self) -> TransformerBlocks:
         """Open the transformer's files, once; its weights are read block by block."""
         if self._transformer_files is None:
             paths, dtype = self.bundle.paths(PartName.TRANSFORMER), torch_dtype(self.precision)
-            with getting_on(self._report):
+            with self.getting_on():
                 self._transformer_files = open_transformer_blocks(paths, dtype=dtype)
         return self._transformer_files
+
+    def getting_on(self) -> AbstractContextManager[None]:
+        """Count what cannot tell how far it is as getting on."""
+        return getting_on(self._report)
 
     def block_folder(self) -> Path:
         """Return the folder where blocks lie that host memory cannot hold. Raises UserError(NOT_WRITABLE)."""
@@ -142,7 +148,7 @@ class BundleModels:
     @contextmanager
     def _used(self, phase: PlanPhase, load: Callable[[], _Part]) -> Iterator[_Part]:
         with self.phases.phase(phase):
-            with getting_on(self._report):
+            with self.getting_on():
                 release_cached_memory(self.device)  # of the part before, which nobody holds any more
                 part = load()
             yield part

@@ -49,7 +49,7 @@ STEPS_SHARE = 0.95
 class ShotPieces:
     """Renders the pieces of a shot that are not finished. `owner`: a fingerprint of all they depend on.
 
-    `warnings` grows by what the take should tell of checkpoints.
+    Made, it has settled which pieces there are: `pieces`. `denoised`: whether any step was computed.
     """
 
     def __init__(
@@ -70,9 +70,12 @@ class ShotPieces:
         self._report = report
         self._work = work
         self._motion = MotionFrames(work)
-        self._pieces = settled_pieces(work, shot.pieces)
+        self.pieces = settled_pieces(work, shot.pieces)
+        self.denoised = False
         self._checkpoints = LatentCheckpoints(work, owner, _passes(shot))
         self._share = 0.0
+        self._first = self._first_unfinished()
+        self._shorten(self._first)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -81,13 +84,12 @@ class ShotPieces:
 
     def render(self, notes: RenderNotes) -> None:
         """Add what is missing to the finished frames. Raises RenderStoppedError when told to stop."""
-        number = self._first_unfinished()
-        self._shorten(number)
+        number = self._first
         denoiser = ShotDenoiser(
             self._shot, self._models, self._checkpoints, tell=self._tell, check=self._check
         )
         try:
-            while number < len(self._pieces):
+            while number < len(self.pieces):
                 self._render_piece(denoiser, number)
                 notes.add_time()
                 number += 1
@@ -96,9 +98,9 @@ class ShotPieces:
 
     def _first_unfinished(self) -> int:
         """Return the first piece with frames missing, or the one before whose last pictures were lost."""
-        ends = [self._shot.project_frames(piece).stop for piece in self._pieces]
+        ends = [self._shot.project_frames(piece).stop for piece in self.pieces]
         number = next(number for number, end in enumerate(ends) if end > self._frames.count)
-        while number > 0 and self._known_pictures(self._pieces[number]) is None:
+        while number > 0 and self._known_pictures(self.pieces[number]) is None:
             number -= 1
         return number
 
@@ -109,22 +111,22 @@ class ShotPieces:
         """
         settings = self._shot.settings
         most = latent_frame_count(self._models.plan.segment_frames)
-        left = self._pieces[first:]
+        left = self.pieces[first:]
         if settings.long_shot is LongShotMode.CONTEXT_WINDOWS or all(p.end - p.start <= most for p in left):
             return
-        done = self._pieces[:first]
+        done = self.pieces[:first]
         self._frames.drop_after(self._shot.project_frames(done[-1]).stop if done else 0)
-        self._pieces = pieces_going_on(
+        self.pieces = pieces_going_on(
             done,
             self._shot.time.latent_frames,
             most=most,
             overlap=latent_frame_count(settings.overlap_frames),
         )
-        settle_pieces(self._work, self._pieces)
+        settle_pieces(self._work, self.pieces)
 
     def _render_piece(self, denoiser: ShotDenoiser, number: int) -> None:
-        piece = self._pieces[number]
-        following = next(iter(self._pieces[number + 1 :]), None)
+        piece = self.pieces[number]
+        following = next(iter(self.pieces[number + 1 :]), None)
         known = self._known_pictures(piece) if piece.known else None
         start = PieceStart.of(known, self._shot.fit.model_picture)
         plate_20FHW = self._plate(denoiser, piece, start)
@@ -195,7 +197,8 @@ class ShotPieces:
 
     def _on_step(self, number: int, pace: Pace, done: StepDone) -> None:
         pace.step()
-        pieces = self._pieces
+        self.denoised = True
+        pieces = self.pieces
         left = done.steps - done.step + done.steps * (len(pieces) - number - 1)
         piece = f"Piece {number + 1} of {len(pieces)}, step" if len(pieces) > 1 else "Step"
         phase = f"{piece} {done.step} of {done.steps}"

@@ -1,6 +1,6 @@
 """What a take remembers of the transformer that made it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 
 import av
@@ -11,6 +11,7 @@ import transformers
 from engine.media.opencv import cv2
 from engine.memory.device import device_name
 from engine.planning.guidance import Branch, weighted_branches
+from engine.planning.shot_pieces import Piece
 from engine.protocol.diffusion_record import DiffusionRecord
 from engine.renderers.diffusion_models import BundleModels
 from engine.renderers.diffusion_shot import DiffusionShot
@@ -25,9 +26,9 @@ LIBRARIES = {
 _UNKNOWN = "unknown"
 
 
-def diffusion_record(shot: DiffusionShot, models: BundleModels) -> DiffusionRecord:
-    """Return the record of a shot: it follows from the request, the weights and the machine alone."""
-    forwards = [_forwards(shot, step) for step in range(shot.settings.steps)]
+def diffusion_record(shot: DiffusionShot, models: BundleModels, pieces: Sequence[Piece]) -> DiffusionRecord:
+    """Return the record of a shot made in these pieces."""
+    forwards = [_forwards(shot, pieces, step) for step in range(shot.settings.steps)]
     branches = [found for step in forwards for found in step]
     return DiffusionRecord(
         settings=shot.settings,
@@ -63,10 +64,10 @@ def library_versions(libraries: Mapping[str, ModuleType]) -> dict[str, str]:
     return {name: str(getattr(library, "__version__", _UNKNOWN)) for name, library in libraries.items()}
 
 
-def _forwards(shot: DiffusionShot, step: int) -> list[Mapping[Branch, float]]:
+def _forwards(shot: DiffusionShot, pieces: Sequence[Piece], step: int) -> list[Mapping[Branch, float]]:
     """Return the branches of each pass (piece or window) of a step: a pass computes what speaks in it."""
     windows, whole = shot.windows, shot.conditions
-    spans = [(piece.start, piece.end) for piece in shot.pieces] if windows is None else windows.windows(step)
+    spans = [(piece.start, piece.end) for piece in pieces] if windows is None else windows.windows(step)
     return [
         weighted_branches(
             shot.scales,

@@ -37,6 +37,14 @@ class Segment:
     end: int
 
 
+def noted_owner(directory: Path) -> str:
+    """Return whose frames a work directory holds, empty where that is not known."""
+    try:
+        return (directory / _OWNER_NAME).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
 class FinishedFrames:
     """The finished frames in a work directory, from frame 0 on without a gap."""
 

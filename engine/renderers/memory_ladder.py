@@ -2,12 +2,13 @@
 
 import json
 import logging
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from engine.media.atomic import atomic_path
 from engine.media.write_errors import writing
-from engine.protocol.memory_plan import Concession
+from engine.planning.step_down import NextStep
+from engine.protocol.memory_plan import Concession, EncoderPlace
 
 _log = logging.getLogger(__name__)
 _NAME = "memory.json"
@@ -17,16 +18,18 @@ HOST_SHARE_STEP = 0.75
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rungs:
-    """`concession`: what the next plan gives up at least; `told`: a sentence for the take for each step down.
+    """`step`: what the next plan gives up at least.
 
-    `host_share`: how much of the free host memory a plan may count on. `by_plan`: whether any step was taken
-    because a plan was wrong, and not because another program took the memory.
+    `told`: a sentence for the take for each step down. `host_share`: how much of the free host memory a plan
+    may count on. `by_plan`: whether any step was taken because a plan was wrong, and not because another
+    program took the memory; `budget_bytes` is what the first such plan had.
     """
 
-    concession: Concession = Concession.NONE
+    step: NextStep = field(default_factory=NextStep)
     told: tuple[str, ...] = ()
     host_share: float = 1.0
     by_plan: bool = False
+    budget_bytes: int = 0
 
 
 class MemoryLadder:
@@ -36,11 +39,20 @@ class MemoryLadder:
         self._path = work / _NAME
         self.rungs = self._kept()
 
-    def step_down(self, concession: Concession, told: str, *, by_plan: bool) -> None:
-        """Note what the next attempt gives up. Raises UserError where it cannot be written."""
+    def step_down(self, step: NextStep, told: str, *, wrong_budget_bytes: int | None = None) -> None:
+        """Note what the next attempt gives up; `wrong_budget_bytes`: what a plan had that was wrong.
+
+        Raises UserError where it cannot be written.
+        """
         rungs = self.rungs
         self._keep(
-            replace(rungs, concession=concession, told=(*rungs.told, told), by_plan=rungs.by_plan or by_plan)
+            replace(
+                rungs,
+                step=step,
+                told=(*rungs.told, told),
+                by_plan=rungs.by_plan or wrong_budget_bytes is not None,
+                budget_bytes=rungs.budget_bytes or wrong_budget_bytes or 0,
+            )
         )
 
     def leave_host_memory(self, told: str) -> None:
@@ -61,11 +73,17 @@ class MemoryLadder:
     def _kept(self) -> Rungs:
         try:
             kept = json.loads(self._path.read_text(encoding="utf-8"))
+            step = kept["step"]
             return Rungs(
-                concession=Concession(kept["concession"]),
+                step=NextStep(
+                    concession=Concession(step["concession"]),
+                    encoders=EncoderPlace(step["encoders"]),
+                    tile_at_most=None if step["tile_at_most"] is None else int(step["tile_at_most"]),
+                ),
                 told=tuple(str(sentence) for sentence in kept["told"]),
                 host_share=float(kept["host_share"]),
                 by_plan=bool(kept["by_plan"]),
+                budget_bytes=int(kept["budget_bytes"]),
             )
         except FileNotFoundError:
             return Rungs()

@@ -43,6 +43,7 @@ class PlannedTransformer:
     """
 
     def __init__(self, models: BundleModels, shot: DiffusionShot, *, check: Callable[[], None]) -> None:
+        self._models = models
         self._plan, self._device, self._projections = models.plan, models.device, shot.projections
         self._lane = copy_lane(models.device)
         self._bank: Lender[BlockKeysValues] | None = None
@@ -59,7 +60,8 @@ class PlannedTransformer:
             for number in range(1, len(files)):
                 check()
                 self._take_over(files.block(number), builder, context)
-            self._blocks = builder.finished()
+            with models.getting_on():
+                self._blocks = builder.finished()
         self.model = DiffusionModel(
             transformer=frame,
             projections=shot.projections,
@@ -102,9 +104,11 @@ class PlannedTransformer:
 
     def close(self) -> None:
         """Let everything go."""
-        self._let_bank_go()
         self._shared.clear()
-        self._blocks.close()
+        try:
+            self._let_bank_go()
+        finally:
+            self._blocks.close()
 
     def _take_over(self, block: WanTransformerBlock, builder: BlockBuilder, context: EmbeddedContext) -> None:
         """Take the block over that comes next; of what makes keys and values only these are left."""
@@ -115,7 +119,8 @@ class PlannedTransformer:
 
     def _refill(self) -> None:
         if self._is_released:
-            self._blocks.refill()
+            with self._models.getting_on():
+                self._blocks.refill()
             self._is_released = False
 
     def _let_bank_go(self) -> None:

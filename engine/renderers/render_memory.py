@@ -10,26 +10,27 @@ import torch
 from engine.bundles.installed_bundle import InstalledBundle
 from engine.memory.known_machine import known_machine
 from engine.memory.probe import machine_identity, memory_now
-from engine.planning.concession_words import doing, given_up
-from engine.planning.lessons import Lesson, concession_for, learn
+from engine.planning.lessons import Lesson, learn, learnt_step
 from engine.planning.machine import Machine, MemoryNow
 from engine.planning.machine_store import stored_rates
 from engine.planning.nominal_rates import UNMEASURED
 from engine.planning.plan_limits import device_budget
-from engine.planning.planner import best_plan, next_concession
+from engine.planning.plan_words import doing, lowered
+from engine.planning.planner import best_plan, next_step
+from engine.planning.step_down import NextStep, further
 from engine.planning.workload import demand_of, workload_of
 from engine.protocol.errors import ErrorCode, UserError
-from engine.protocol.memory_plan import Concession, MemoryPlan, NoPlan, PlanPhase
+from engine.protocol.memory_plan import MemoryPlan, NoPlan, PlanPhase
 from engine.protocol.render_request import RenderRequest
 from engine.renderers.memory_ladder import MemoryLadder
 from engine.renderers.renderer import MemoryRanOutError
 from engine.renderers.work_directory import MEMORY_RAN_OUT_NAME
 
 _log = logging.getLogger(__name__)
-_LADDER = tuple(Concession)
 _LEAST_HOST_SHARE = 0.1
 _OTHERS_SHARE = 0.02
-"""Other programs took the memory where they use this much more of the device than when the plan was made."""
+_LIBRARIES_BYTES = 600 * 10**6
+"""What kernels and libraries of our own may take of a device after the plan was made."""
 
 
 class RenderMemory:
@@ -57,12 +58,10 @@ class RenderMemory:
 
     def plan(self) -> MemoryPlan:
         """Return the plan. Raises UserError(OUT_OF_MEMORY) that says what to change where none fits."""
-        machine, workload = self._machine, self._workload
-        learnt = concession_for(
-            self._data, machine.identity.device, demand_of(workload), device_budget(machine)
-        )
-        least = max(learnt, self._ladder.rungs.concession, key=_LADDER.index)
-        found = best_plan(machine, workload, at_least=least)
+        machine, rungs = self._machine, self._ladder.rungs
+        demand, budget = demand_of(self._workload), device_budget(machine)
+        learnt = learnt_step(self._data, machine.identity.device, demand, budget)
+        found = self._planned(machine, further(learnt, rungs.step))
         if isinstance(found, NoPlan):
             raise self._does_not_fit(found)
         self._plan = found
@@ -86,19 +85,37 @@ class RenderMemory:
 
         `of_host`: the host's memory, where the device has its own.
         """
-        if self._plan is None or phase is None:
-            return MemoryError("memory ran out outside the phases of a plan")
-        if of_host:
+        if self._plan is None:
+            return MemoryError("memory ran out before there was a plan")
+        if of_host or (phase is None and self._device.type == "cpu"):
             return self._host_ran_out(phase)
         taken = self._taken_by_others()
-        lower = next_concession(self._without(taken), self._workload, self._plan, phase)
-        if lower is None:
+        machine, of = self._without(taken), phase or PlanPhase.DENOISING
+        step = next_step(machine, self._workload, self._plan, of)
+        after = None if step is None else self._planned(machine, step)
+        if step is None or not isinstance(after, MemoryPlan):
             return self._ended(phase)
-        told = f"Memory ran out while {doing(phase)}; the render went on so that {given_up(lower)}."
-        by_plan = taken <= _OTHERS_SHARE * self._machine.now.device_total_bytes
-        self._ladder.step_down(lower, told, by_plan=by_plan)
+        told = (
+            f"Memory ran out while {doing(phase)}; the render went on so that {lowered(self._plan, after)}."
+        )
+        wrong = None if taken > self._much_of_others else self._plan.device_budget_bytes
+        self._ladder.step_down(step, told, wrong_budget_bytes=wrong)
         _log.warning("%s Other programs took %.2f GB meanwhile.", told, taken / 1e9)
         return MemoryRanOutError(told, told=told)
+
+    def _planned(self, machine: Machine, least: NextStep) -> MemoryPlan | NoPlan:
+        return best_plan(
+            machine,
+            self._workload,
+            at_least=least.concession,
+            encoders=least.encoders,
+            tile_at_most=least.tile_at_most,
+        )
+
+    @property
+    def _much_of_others(self) -> int:
+        """More than this was taken by another program; less may be what our own libraries have loaded."""
+        return max(_LIBRARIES_BYTES, round(_OTHERS_SHARE * self._machine.now.device_total_bytes))
 
     def _taken_by_others(self) -> int:
         """Return how much more of the device other programs use than when the plan was made."""
@@ -115,7 +132,7 @@ class RenderMemory:
         )
         return replace(self._machine, now=now)
 
-    def _host_ran_out(self, phase: PlanPhase) -> Exception:
+    def _host_ran_out(self, phase: PlanPhase | None) -> Exception:
         if self._ladder.rungs.host_share < _LEAST_HOST_SHARE:
             return self._ended(phase)
         told = f"The computer's memory ran out while {doing(phase)}; the render went on with less of it."
@@ -133,8 +150,8 @@ class RenderMemory:
                 Lesson(
                     device=self._plan.device,
                     demand=demand_of(self._workload),
-                    budget_bytes=self._plan.device_budget_bytes,
-                    concession=self._plan.concession,
+                    budget_bytes=self._ladder.rungs.budget_bytes,
+                    step=self._ladder.rungs.step,
                     learnt_at=datetime.now(UTC),
                 ),
             )
@@ -143,11 +160,14 @@ class RenderMemory:
 
     def _heed_the_system(self, mark: Path) -> None:
         """Use less of the host's memory where the system ended the attempt before for want of it."""
-        if mark.exists():
-            self._ladder.leave_host_memory(
-                "The system ended the render for want of memory; it went on with less of it."
-            )
-            mark.unlink()
+        if not mark.exists():
+            return
+        mark.unlink()
+        if self._ladder.rungs.host_share < _LEAST_HOST_SHARE:
+            raise self._ended(None)
+        self._ladder.leave_host_memory(
+            "The system ended the render for want of memory; it went on with less of it."
+        )
 
     def _looked_at(self, cache: Path) -> Machine:
         """Return the machine. A card's speed is measured if need be; the processor's changes no plan."""
@@ -168,6 +188,7 @@ class RenderMemory:
         return replace(now, host_free_bytes=host_free, device_free_bytes=device_free)
 
     def _does_not_fit(self, found: NoPlan) -> UserError:
+        self._ladder.begin_anew()
         return UserError(
             f"“{self._request.scene_name}” does not fit into the memory of {found.device}: {found.reason}",
             next_step=" ".join(found.changes) or "Choose a smaller size.",
@@ -175,7 +196,7 @@ class RenderMemory:
             details={"least_bytes": str(found.least_bytes), "budget_bytes": str(found.device_budget_bytes)},
         )
 
-    def _ended(self, phase: PlanPhase) -> UserError:
+    def _ended(self, phase: PlanPhase | None) -> UserError:
         request = self._request
         tried = " All smaller plans were tried." if self._ladder.rungs.told else ""
         self._ladder.begin_anew()

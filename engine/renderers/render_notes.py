@@ -13,15 +13,6 @@ from engine.protocol.errors import UserError
 NOTES_NAME = "notes.json"
 
 
-def noted_record(directory: Path) -> DiffusionRecord | None:
-    """Return how the transformer made what is in a work directory, None where nothing can be read of it."""
-    try:
-        kept = json.loads((directory / NOTES_NAME).read_text(encoding="utf-8"))
-        return decode_diffusion_record(kept["diffusion"]) if kept["diffusion"] else None
-    except (OSError, ValueError, KeyError, TypeError, UserError):
-        return None
-
-
 class RenderNotes:
     """Notes in a work directory, on disk after each call. Losing them loses no frame.
 

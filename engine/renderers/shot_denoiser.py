@@ -65,10 +65,6 @@ class ShotDenoiser:
         or torch's own errors where memory runs out. The last step that was done is kept in any case.
         """
         device, settings = self._models.device, self._shot.settings
-        known = None
-        if piece.known:
-            latents = plate_20FHW[MASK_CHANNELS:, : piece.known].to(device)
-            known = KnownStart(latents_16KHW=latents)
         resume = self._checkpoints.latest(piece)
         is_done = resume is not None and resume.step == settings.steps
         velocity = _never_asked if is_done else self._velocity(piece, plate_20FHW)
@@ -80,11 +76,12 @@ class ShotDenoiser:
 
         try:
             with self._models.phases.phase(PlanPhase.DENOISING):
+                latents = plate_20FHW[MASK_CHANNELS:, : piece.known].to(device)
                 return denoise(
                     self._noise[:, piece.start : piece.end].to(device),
                     velocity,
                     flow_solver(settings.solver, steps=settings.steps, shift=settings.flow_shift),
-                    known=known,
+                    known=KnownStart(latents_16KHW=latents) if piece.known else None,
                     resume=resume,
                     on_step=step_done,
                 )
@@ -105,9 +102,9 @@ class ShotDenoiser:
 
     def _velocity(self, piece: Piece, plate_20FHW: torch.Tensor) -> Velocity:
         shot, transformer = self._shot, self._loaded()
-        plate = plate_20FHW.to(device=self._models.device, dtype=torch.float32)  # once for all windows
         windows = shot.windows
         with self._models.phases.phase(PlanPhase.KEYS_AND_VALUES):
+            plate = plate_20FHW.to(device=self._models.device, dtype=torch.float32)  # once for all windows
             if windows is None:
                 conditions = shot.conditions.frames(piece.start, piece.end, plate).compacted()
                 return self._guided(conditions, transformer.bank(conditions))

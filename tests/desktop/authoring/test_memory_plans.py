@@ -79,7 +79,7 @@ def test_what_was_learnt_on_this_card_is_given_up_from_the_start(ask):
         device=CARD,
         demand=demand_of(workload_of(question.request, question.bundle)),
         budget_bytes=device_budget(MACHINE),
-        concession=Concession.NO_RESIDENT_BLOCKS,
+        step=NextStep(concession=Concession.NO_RESIDENT_BLOCKS),
         learnt_at=datetime.now(UTC),
     )
     learn(engine_directories()[0], lesson)

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.planning.lessons import Demand, Lesson, concession_for, forget_lessons, learn
+from engine.planning.lessons import Demand, Lesson, forget_lessons, learn, learnt_step
+from engine.planning.step_down import NextStep
 from engine.protocol.errors import ErrorCode, UserError
-from engine.protocol.memory_plan import Concession
+from engine.protocol.memory_plan import Concession, EncoderPlace
 
 CARD = "Card 12"
 DEMAND = Demand(pass_tokens=32_760, branches=2, bank_tokens=5000)
@@ -19,19 +20,19 @@ LESSON = Lesson(
     device=CARD,
     demand=DEMAND,
     budget_bytes=BUDGET,
-    concession=Concession.NO_RESIDENT_BLOCKS,
+    step=NextStep(concession=Concession.NO_RESIDENT_BLOCKS),
     learnt_at=LEARNT_AT,
 )
 LADDER = tuple(Concession)
 
 
 def test_nothing_is_given_up_before_anything_was_learnt(tmp_path):
-    assert concession_for(tmp_path, CARD, DEMAND, BUDGET) is Concession.NONE
+    assert learnt_step(tmp_path, CARD, DEMAND, BUDGET).concession is Concession.NONE
 
 
 def test_a_lesson_holds_for_the_same_render_again(tmp_path):
     learn(tmp_path, LESSON)
-    assert concession_for(tmp_path, CARD, DEMAND, BUDGET) is Concession.NO_RESIDENT_BLOCKS
+    assert learnt_step(tmp_path, CARD, DEMAND, BUDGET).concession is Concession.NO_RESIDENT_BLOCKS
 
 
 @pytest.mark.parametrize("number", ["pass_tokens", "branches", "bank_tokens"])
@@ -39,8 +40,8 @@ def test_a_lesson_holds_for_more_to_do_and_not_for_less(tmp_path, number):
     learn(tmp_path, LESSON)
     more = replace(DEMAND, **{number: getattr(DEMAND, number) + 1})
     less = replace(DEMAND, **{number: getattr(DEMAND, number) - 1})
-    assert concession_for(tmp_path, CARD, more, BUDGET) is Concession.NO_RESIDENT_BLOCKS
-    assert concession_for(tmp_path, CARD, less, BUDGET) is Concession.NONE
+    assert learnt_step(tmp_path, CARD, more, BUDGET).concession is Concession.NO_RESIDENT_BLOCKS
+    assert learnt_step(tmp_path, CARD, less, BUDGET).concession is Concession.NONE
 
 
 @pytest.mark.parametrize(
@@ -55,18 +56,18 @@ def test_a_lesson_holds_for_more_to_do_and_not_for_less(tmp_path, number):
 )
 def test_a_lesson_holds_up_to_a_twentieth_more_memory(tmp_path, budget, holds):
     learn(tmp_path, LESSON)
-    assert (concession_for(tmp_path, CARD, DEMAND, budget) is not Concession.NONE) is holds
+    assert (learnt_step(tmp_path, CARD, DEMAND, budget).concession is not Concession.NONE) is holds
 
 
 def test_what_one_card_learnt_is_not_another_cards(tmp_path):
     learn(tmp_path, LESSON)
-    assert concession_for(tmp_path, "Card 24", DEMAND, BUDGET) is Concession.NONE
+    assert learnt_step(tmp_path, "Card 24", DEMAND, BUDGET).concession is Concession.NONE
 
 
 def test_of_several_lessons_the_highest_rung_holds(tmp_path):
-    learn(tmp_path, replace(LESSON, concession=Concession.EIGHT_BIT_WEIGHTS))
-    learn(tmp_path, replace(LESSON, concession=Concession.SMALLER_PIECES))
-    assert concession_for(tmp_path, CARD, DEMAND, BUDGET) is Concession.EIGHT_BIT_WEIGHTS
+    learn(tmp_path, replace(LESSON, step=NextStep(concession=Concession.EIGHT_BIT_WEIGHTS)))
+    learn(tmp_path, replace(LESSON, step=NextStep(concession=Concession.SMALLER_PIECES)))
+    assert learnt_step(tmp_path, CARD, DEMAND, BUDGET).concession is Concession.EIGHT_BIT_WEIGHTS
 
 
 @settings(max_examples=60, deadline=None)
@@ -79,7 +80,12 @@ def test_more_memory_or_less_to_do_never_gives_up_more(tmp_path_factory, data):
         device=st.just(CARD),
         demand=demands,
         budget_bytes=numbers,
-        concession=st.sampled_from(Concession),
+        step=st.builds(
+            NextStep,
+            concession=st.sampled_from(Concession),
+            encoders=st.sampled_from(EncoderPlace),
+            tile_at_most=st.none() | st.integers(1, 64),
+        ),
         learnt_at=st.just(LEARNT_AT),
     )
     folder = tmp_path_factory.mktemp("lessons")
@@ -91,8 +97,8 @@ def test_more_memory_or_less_to_do_never_gives_up_more(tmp_path_factory, data):
         branches=data.draw(st.integers(0, demand.branches)),
         bank_tokens=data.draw(st.integers(0, demand.bank_tokens)),
     )
-    given_up = concession_for(folder, CARD, demand, budget)
-    with_more = concession_for(folder, CARD, easier, budget + data.draw(numbers))
+    given_up = learnt_step(folder, CARD, demand, budget).concession
+    with_more = learnt_step(folder, CARD, easier, budget + data.draw(numbers)).concession
     assert LADDER.index(with_more) <= LADDER.index(given_up)
 
 
@@ -107,7 +113,7 @@ def test_a_lesson_learnt_twice_is_kept_once(tmp_path):
     learn(tmp_path, LESSON)
     learn(tmp_path, LESSON)
     assert forget_lessons(tmp_path) == 1
-    assert concession_for(tmp_path, CARD, DEMAND, BUDGET) is Concession.NONE
+    assert learnt_step(tmp_path, CARD, DEMAND, BUDGET).concession is Concession.NONE
     assert forget_lessons(tmp_path) == 0
 
 
@@ -131,12 +137,12 @@ def test_a_damaged_file_is_kept_aside_and_learning_begins_anew(tmp_path, caplog,
     damaged = path.read_text().replace(before, after)
     assert damaged != path.read_text()
     path.write_text(damaged)
-    assert concession_for(tmp_path, CARD, DEMAND, BUDGET) is Concession.NONE
+    assert learnt_step(tmp_path, CARD, DEMAND, BUDGET).concession is Concession.NONE
     [kept] = tmp_path.glob("lessons-damaged-*.json")
     assert kept.read_text() == damaged
     assert kept.name in caplog.text
     learn(tmp_path, LESSON)
-    assert concession_for(tmp_path, CARD, DEMAND, BUDGET) is Concession.NO_RESIDENT_BLOCKS
+    assert learnt_step(tmp_path, CARD, DEMAND, BUDGET).concession is Concession.NO_RESIDENT_BLOCKS
 
 
 def test_where_nothing_can_be_written_a_lesson_is_refused_in_a_sentence(tmp_path):

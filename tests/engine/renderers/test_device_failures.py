@@ -3,12 +3,11 @@
 import pytest
 import torch
 
+from engine.memory.card_failures import is_device_shortage, is_full_card
 from engine.protocol.memory_plan import PlanPhase
 from engine.renderers.device_failures import failures_of, require_device_of_before
 from engine.renderers.phase_watch import PhaseWatch
-from engine.renderers.render_notes import RenderNotes
 from engine.renderers.renderer import DeviceLostError, MemoryRanOutError
-from tests.diffusion_records import diffusion_record
 
 CPU = torch.device("cpu")
 
@@ -64,11 +63,55 @@ def test_any_other_error_is_a_fault():
         raise RuntimeError("shapes do not fit")
 
 
+CARD = torch.device("cuda", 0)
+
+
+@pytest.mark.parametrize(
+    ("error", "of_host"),
+    [
+        (torch.OutOfMemoryError("out of memory"), False),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"), False),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), False),
+        (torch.AcceleratorError("CUDA error: out of memory"), False),
+        (RuntimeError("CUDA driver error: out of memory"), False),
+        (MemoryError(), True),
+        (OSError(12, "Cannot allocate memory"), True),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), True),
+    ],
+    ids=repr,
+)
+def test_beside_a_card_it_is_told_whose_memory_ran_out(error, of_host):
+    assert is_device_shortage(error, CARD) is not of_host
+    assert is_device_shortage(error, CPU)
+
+
+def test_a_shortage_that_became_a_memory_error_on_its_way_is_still_the_cards():
+    try:
+        try:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        except RuntimeError as cause:
+            raise MemoryError from cause
+    except MemoryError as error:
+        assert is_device_shortage(error, CARD)
+
+
+@pytest.mark.parametrize(("free", "is_full"), [(10**8, True), (10**10, False)])
+def test_a_library_without_room_on_a_full_card_means_a_shortage(free, is_full, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 8 * 10**9))
+    error = RuntimeError("GET was unable to find an engine to execute this computation")
+    assert is_full_card(error, CARD) is is_full
+    assert not is_full_card(error, CPU)
+    assert not is_full_card(RuntimeError("shapes do not fit"), CARD)
+
+
 def test_a_render_that_a_card_began_does_not_go_on_by_the_processor(tmp_path):
-    require_device_of_before(tmp_path, CPU)
-    RenderNotes(tmp_path).keep_record(diffusion_record(device="NVIDIA Card"))
+    require_device_of_before(tmp_path, "request weights", CPU)
+    mark = tmp_path / "fingerprint"
+    mark.write_text("request weights on NVIDIA Card in bfloat16")
     with pytest.raises(DeviceLostError) as caught:
-        require_device_of_before(tmp_path, CPU)
+        require_device_of_before(tmp_path, "request weights", CPU)
     assert caught.value.device == "NVIDIA Card"
-    RenderNotes(tmp_path).keep_record(diffusion_record(device="processor"))
-    require_device_of_before(tmp_path, CPU)
+    require_device_of_before(tmp_path, "another request", CPU)
+    require_device_of_before(tmp_path, "request weights", CARD)
+    mark.write_text("request weights on processor in float32")
+    require_device_of_before(tmp_path, "request weights", CPU)
