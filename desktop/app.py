@@ -67,6 +67,8 @@ class Application(QObject):
         self._planning_pool = TaskPool()
         self._outlook_source = outlook_source or ThisMachine()
         self.desk = self._build_desk(application, data, cache)
+        self._engine_notices = EngineNotices(self.desk.link, self.desk.queue, self.desk.notices)
+        self._memory_warnings = MemoryWarnings(self.desk.renders, self.desk.outlook, self.desk.notices)
         choice = self.desk.preferences.theme()
         if choice in set(ThemeChoice):
             self.desk.theme.choose(ThemeChoice(choice))
@@ -107,10 +109,6 @@ class Application(QObject):
         link = EngineLink()
         queue, shelf = RenderQueue(link), BundleShelf(self._pool, data)
         choice = RenderChoice(session, shelf)
-        outlook = MemoryOutlook(session, choice, self._planning_pool, self._outlook_source)
-        renders = Renders(session, queue, link, choice=choice, notices=notices)
-        self._engine_notices = EngineNotices(link, queue, notices)
-        self._memory_warnings = MemoryWarnings(renders, outlook, notices)
         return Desk(
             theme=theme,
             preferences=Preferences(data / PREFERENCES_NAME),
@@ -125,7 +123,9 @@ class Application(QObject):
             queue=queue,
             shelf=shelf,
             choice=choice,
-            outlook=outlook,
+            outlook=MemoryOutlook(
+                session, choice, queue, pool=self._planning_pool, source=self._outlook_source
+            ),
             notices=notices,
             questions=questions,
             history=history,
@@ -135,7 +135,7 @@ class Application(QObject):
             curves=CurveEdits(session, history),
             markers=MarkerEdits(session, history),
             imports=Imports(session, history, self._pool, notices=notices),
-            renders=renders,
+            renders=Renders(session, queue, link, choice=choice, notices=notices),
         )
 
 

@@ -14,8 +14,8 @@ from desktop.authoring.memory_words import (
     size_words,
     time_losses,
 )
+from desktop.authoring.running_render import SeenMachine
 from desktop.cli.presenting import shown, table
-from engine.planning.machine import Machine
 from engine.planning.plan_words import doing, picture_losses
 from engine.protocol.diffusion_settings import DiffusionSettings
 from engine.protocol.errors import ErrorReport
@@ -48,13 +48,14 @@ _ENCODER_PLACES = {
 }
 
 
-def machine_line(machine: Machine, *, supposed: bool) -> str:
+def machine_line(seen: SeenMachine, *, supposed: bool) -> str:
     """Return which card it is and what is free; `supposed`: as if the card had this memory."""
-    now = machine.now
+    machine, now = seen.machine, seen.machine.now
     name = "This computer's processor" if machine.identity.is_processor else machine.identity.device
     if supposed:
         return f"{name}, as if {size_words(now.device_total_bytes)} were free"
-    words = [name, f"{size_words(now.device_free_bytes)} of {size_words(now.device_total_bytes)} free"]
+    when = " when the running render is done" if seen.render_runs else ""
+    words = [name, f"{size_words(now.device_free_bytes)} of {size_words(now.device_total_bytes)} free{when}"]
     if now.limit_bytes is not None:
         words.append(f"Masque may use {size_words(now.limit_bytes)}")
     return " · ".join(words)

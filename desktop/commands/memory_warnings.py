@@ -21,6 +21,8 @@ class MemoryWarnings(QObject):
         planned = self._outlook.planned
         if planned is None or planned.refusal is None or planned.request.scene_id != job.scene_id:
             return
+        if planned.render_runs:  # how much will be free once that one is done is not known well enough
+            return
         refusal = planned.refusal
         notice = Notice(
             tone=Tone.TROUBLE,

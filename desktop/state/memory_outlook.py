@@ -1,5 +1,6 @@
 """What the next diffusion render needs of this machine, found out in the pool while the user chooses."""
 
+import asyncio
 from dataclasses import replace
 from typing import Protocol
 
@@ -13,10 +14,11 @@ from desktop.authoring.memory_plans import (
     answer_with_size,
     plan_question,
 )
+from desktop.authoring.running_render import SeenMachine, running_render, seen_machine
 from desktop.background.task_pool import TaskPool, report_of
 from desktop.state.project_session import ProjectSession
 from desktop.state.render_choice import RenderChoice
-from engine.planning.machine import Machine
+from desktop.state.render_queue import RenderQueue
 from engine.protocol.errors import ErrorReport, UserError
 from engine.protocol.render_request import RendererName
 from projects_db.errors import ProjectError
@@ -27,10 +29,10 @@ SETTLE_MS = 250
 class OutlookSource(Protocol):
     """Who is asked, in the pool."""
 
-    def machine(self) -> Machine:
+    def machine(self) -> SeenMachine:
         """Return this machine; takes seconds, the first time up to half a minute. Raises UserError."""
 
-    def plan(self, question: PlanQuestion, machine: Machine) -> Planned:
+    def plan(self, question: PlanQuestion, machine: SeenMachine) -> Planned:
         """Return the answer; takes a fraction of a second. Raises UserError."""
 
     def close(self) -> None:
@@ -43,13 +45,15 @@ class ThisMachine:
     def __init__(self) -> None:
         self._child = MachineChild()
 
-    def machine(self) -> Machine:
-        """Ask the child process."""
-        return known_machine(run_child=self._child.run)
+    def machine(self) -> SeenMachine:
+        """Ask the child process, and then the engine, if it runs, what its worker holds."""
+        known = known_machine(run_child=self._child.run)
+        return seen_machine(known, asyncio.run(running_render()))
 
-    def plan(self, question: PlanQuestion, machine: Machine) -> Planned:
+    def plan(self, question: PlanQuestion, machine: SeenMachine) -> Planned:
         """Plan here."""
-        return answer_with_size(question, machine)
+        planned = answer_with_size(question, machine.machine)
+        return replace(planned, render_runs=machine.render_runs)
 
     def close(self) -> None:
         """End the child."""
@@ -59,21 +63,28 @@ class ThisMachine:
 class MemoryOutlook(QObject):
     """Follows the choice: a while after it settles, a plan for it is asked. Drafts need none.
 
-    The machine is asked once, and again by `look_again`, for what is free changes. What was answered stays
-    until there is a newer answer, unless it is of another scene.
+    The machine is asked once, and again by `look_again`, for what is free changes, and when a render that
+    ran then has ended. What was answered stays until there is a newer answer, unless it is of another scene.
     """
 
     outlook_changed = Signal()
 
     def __init__(
-        self, session: ProjectSession, choice: RenderChoice, pool: TaskPool, source: OutlookSource
+        self,
+        session: ProjectSession,
+        choice: RenderChoice,
+        queue: RenderQueue,
+        *,
+        pool: TaskPool,
+        source: OutlookSource,
     ) -> None:
         super().__init__()
         self._session = session
         self._choice = choice
+        self._queue = queue
         self._pool = pool
         self._source = source
-        self._machine: Machine | None = None
+        self._machine: SeenMachine | None = None
         self._is_stale = True
         self._question: PlanQuestion | None = None
         self._planned: Planned | None = None
@@ -84,8 +95,14 @@ class MemoryOutlook(QObject):
         self._settling.setSingleShot(True)
         self._settling.setInterval(SETTLE_MS)
         self._settling.timeout.connect(self._ask)
+        self._between_renders = QTimer(self)
+        self._between_renders.setSingleShot(True)
+        self._between_renders.setInterval(SETTLE_MS)
+        self._between_renders.timeout.connect(self._on_queue_settled)
         choice.choice_changed.connect(self._on_choice_changed)
         session.project_closed.connect(self._on_choice_changed)
+        queue.jobs_changed.connect(self._between_renders.start)
+        queue.link_changed.connect(self._between_renders.start)
 
     @property
     def planned(self) -> Planned | None:
@@ -109,6 +126,14 @@ class MemoryOutlook(QObject):
             self._question = None
             self._settling.start(0)
             self.outlook_changed.emit()
+
+    def _on_queue_settled(self) -> None:
+        if self._has_render_ended():
+            self.look_again()
+
+    def _has_render_ended(self) -> bool:
+        """Whether no render runs any more, and one did when the machine was asked."""
+        return self._machine is not None and self._machine.render_runs and not self._queue.is_rendering
 
     def _is_wanted(self) -> bool:
         choice = self._choice
@@ -163,13 +188,13 @@ class MemoryOutlook(QObject):
         self._question = question
         if self._machine is not None:
             self._plan(question, self._machine)
-        if self._is_stale and self._machine_task is None:
+        if (self._is_stale or self._has_render_ended()) and self._machine_task is None:
             self._is_stale = False
             self._machine_task = self._pool.run(
                 self._source.machine, on_done=self._on_machine, on_failed=self._on_machine_failed
             )
 
-    def _plan(self, question: PlanQuestion, machine: Machine) -> None:
+    def _plan(self, question: PlanQuestion, machine: SeenMachine) -> None:
         self._drop_plan_task()
         self._plan_task = self._pool.run(
             lambda: self._source.plan(question, machine),
@@ -177,11 +202,13 @@ class MemoryOutlook(QObject):
             on_failed=self._on_plan_failed,
         )
 
-    def _on_machine(self, machine: Machine) -> None:
+    def _on_machine(self, machine: SeenMachine) -> None:
         self._machine_task = None
         self._machine = machine
         if self._question is not None:
             self._plan(self._question, machine)
+        if self._is_stale:
+            self.look_again()
 
     def _on_machine_failed(self, report: ErrorReport) -> None:
         self._machine_task, self._machine, self._is_stale = None, None, True

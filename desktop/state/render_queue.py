@@ -54,6 +54,13 @@ class RenderQueue(QObject):
         """Whether no further job starts."""
         return self._status is not None and self._status.paused
 
+    @property
+    def is_rendering(self) -> bool:
+        """Whether the engine is there and at a render."""
+        return self._link_state is LinkState.READY and any(
+            job.state is JobState.RUNNING for job in self._jobs.values()
+        )
+
     def is_stranded(self, job: JobView) -> bool:
         """Whether a job can go no further because the engine is gone."""
         return self._link_state is not LinkState.READY and job.state not in FINISHED_STATES

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from desktop.authoring.memory_plans import Planned
+from desktop.authoring.running_render import A_RENDER_RUNS
 from desktop.models.plan_words import (
     TONE_OF_VERDICT,
     given_up_words,
@@ -19,7 +20,6 @@ from desktop.panels.desk import Desk
 from desktop.widgets.labels import ElidedLabel, TextTone, label, link_button
 from desktop.widgets.memory_bar import MemoryBar
 from desktop.widgets.status_dot import StatusDot
-from engine.protocol.jobs import JobState
 from engine.protocol.memory_plan import NoPlan
 
 WIDTH_PX = 300
@@ -94,10 +94,10 @@ class OutlookBlock(QWidget):
         needed = outcome.least_bytes if isinstance(outcome, NoPlan) else outcome.peak_bytes
         self.bar.show_memory(needed, outcome.device_budget_bytes, planned.machine.now.device_total_bytes)
         if isinstance(outcome, NoPlan):
-            self.facts.setText("\n".join((outcome.reason, *self._changes(planned, outcome))))
+            facts: tuple[str, ...] = (outcome.reason, *self._changes(planned, outcome), self._others(planned))
         else:
-            facts = (self._time(planned), pace_words(outcome), given_up_words(planned), self._others())
-            self.facts.setText("\n".join(text for text in facts if text))
+            facts = (self._time(planned), pace_words(outcome), given_up_words(planned), self._others(planned))
+        self.facts.setText("\n".join(text for text in facts if text))
         self._offer(planned.fitting_size)
 
     def _changes(self, planned: Planned, refusal: NoPlan) -> tuple[str, ...]:
@@ -126,9 +126,8 @@ class OutlookBlock(QWidget):
             return ""
         return self.tr("Measured before: %s.") % time_words(seconds / choice.take_count, choice.take_count)
 
-    def _others(self) -> str:
-        running = any(job.state is JobState.RUNNING for job in self._desk.queue.jobs())
-        return self.tr("What a running render uses is not counted as free.") if running else ""
+    def _others(self, planned: Planned) -> str:
+        return A_RENDER_RUNS if planned.render_runs or self._desk.queue.is_rendering else ""
 
     def _offer(self, size: tuple[int, int] | None) -> None:
         self._size = size

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from desktop.authoring.memory_plans import Planned, PlanQuestion
+from desktop.authoring.running_render import SeenMachine
 from engine.planning.machine import Machine, MachineIdentity, MachineRates, MemoryNow
 from engine.protocol.diffusion_settings import Precision
 from engine.protocol.memory_plan import (
@@ -91,12 +92,13 @@ REFUSAL = NoPlan(
 
 
 class FakeSource:
-    """A machine that answers at once, or when the test lets it; `answers` maps a size to an outcome."""
+    """A machine that answers at once, or when the test lets it; `outcome` is what it answers."""
 
     def __init__(self) -> None:
         self.machines: list[Machine | Exception] = [MACHINE]
         self.outcome: Callable[[PlanQuestion], MemoryPlan | NoPlan] = lambda question: UNTIMED
         self.fitting_size: tuple[int, int] | None = None
+        self.render_runs = False
         self.asked_machine = 0
         self.asked: list[PlanQuestion] = []
         self.threads: set[str] = set()
@@ -105,7 +107,11 @@ class FakeSource:
         self.machine_gate = threading.Event()
         self.machine_gate.set()
 
-    def machine(self) -> Machine:
+    def machine(self) -> SeenMachine:
+        runs = self.render_runs
+        return SeenMachine(machine=self.known_machine(), render_runs=runs)
+
+    def known_machine(self) -> Machine:
         self._wait()
         self.machine_gate.wait(20)
         self.asked_machine += 1
@@ -114,7 +120,10 @@ class FakeSource:
             raise found
         return found
 
-    def plan(self, question: PlanQuestion, machine: Machine) -> Planned:
+    def plan(self, question: PlanQuestion, machine: SeenMachine) -> Planned:
+        return replace(self.answer(question, machine.machine), render_runs=machine.render_runs)
+
+    def answer(self, question: PlanQuestion, machine: Machine) -> Planned:
         self._wait()
         self.asked.append(question)
         outcome = self.outcome(question)

@@ -1,8 +1,10 @@
 """`masque plan`."""
 
+import asyncio
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +24,7 @@ from desktop.authoring.memory_plans import (
 )
 from desktop.authoring.project_files import open_project
 from desktop.authoring.render_requests import RenderSettings, parse_size
+from desktop.authoring.running_render import A_RENDER_RUNS, SeenMachine, running_render, seen_machine
 from desktop.cli.diffusion_options import (
     AdapterGuidanceOption,
     BundleOption,
@@ -42,7 +45,6 @@ from desktop.cli.presenting import JsonOption, ProjectArgument, console, present
 from desktop.cli.values import parse_choice
 from engine.bundles.registry import installed_bundles
 from engine.client import engine_directories
-from engine.planning.machine import Machine
 from engine.planning.memory_limit import memory_size
 from engine.protocol.diffusion_settings import LongShotMode, Precision
 from engine.protocol.errors import ErrorCode, ErrorReport, UserError
@@ -103,13 +105,13 @@ def plan(
     budget_bytes = None if budget is None else _budget(budget)
     _require_a_bundle()
     questions, unplanned = _questions(project, scene, settings)
-    machine = _machine(budget_bytes, quiet=as_json) if questions else None
-    planned = [] if machine is None else _answers(questions, machine, unplanned)
+    seen = _machine(budget_bytes, quiet=as_json) if questions else None
+    planned = [] if seen is None else _answers(questions, seen, unplanned)
     if as_json:
-        present(True, _answer(machine, planned, unplanned))
+        present(True, _answer(seen, planned, unplanned))
     else:
         in_full = details or bool(scene) or len(planned) + len(unplanned) == 1
-        _print(machine, planned, unplanned, in_full=in_full, supposed=budget is not None)
+        _print(seen, planned, unplanned, in_full=in_full, supposed=budget is not None)
     if unplanned:
         raise typer.Exit(ExitCode.USER_ERROR)
     if any(one.verdict is Verdict.DOES_NOT_FIT for one in planned):
@@ -156,13 +158,13 @@ def _questions(
 
 
 def _answers(
-    questions: Sequence[PlanQuestion], machine: Machine, unplanned: list[Unplanned]
+    questions: Sequence[PlanQuestion], seen: SeenMachine, unplanned: list[Unplanned]
 ) -> list[Planned]:
     """Return the plans; what cannot be planned joins the unplanned. Raises UserError where it is alone."""
     planned: list[Planned] = []
     for question in questions:
         try:
-            planned.append(answer(question, machine))
+            planned.append(replace(answer(question, seen.machine), render_runs=seen.render_runs))
         except UserError as error:
             if len(questions) + len(unplanned) == 1:
                 raise
@@ -181,19 +183,22 @@ def _chosen_scenes(store: ProjectStore, names: list[str] | None) -> list[SceneRe
     return scenes
 
 
-def _machine(budget_bytes: int | None, *, quiet: bool) -> Machine:
+def _machine(budget_bytes: int | None, *, quiet: bool) -> SeenMachine:
     waiting = Console(stderr=True, quiet=quiet)
     with waiting.status("Looking at this machine") if waiting.is_terminal else nullcontext():
-        machine = known_machine()
-    return machine if budget_bytes is None else with_memory(machine, budget_bytes)
+        seen = seen_machine(known_machine(), asyncio.run(running_render()))
+    if budget_bytes is None:
+        return seen
+    return replace(seen, machine=with_memory(seen.machine, budget_bytes))
 
 
 def _answer(
-    machine: Machine | None, planned: Sequence[Planned], unplanned: Iterable[Unplanned]
+    seen: SeenMachine | None, planned: Sequence[Planned], unplanned: Iterable[Unplanned]
 ) -> dict[str, object]:
     return {
-        "device": None if machine is None else machine.identity.device,
-        "memory": None if machine is None else machine.now,
+        "device": None if seen is None else seen.machine.identity.device,
+        "memory": None if seen is None else seen.machine.now,
+        "render_runs": seen is not None and seen.render_runs,
         "scenes": [
             *(answer_of(one) for one in planned),
             *({"scene": name, "verdict": "cannot_be_rendered", "error": why} for name, why in unplanned),
@@ -202,7 +207,7 @@ def _answer(
 
 
 def _print(
-    machine: Machine | None,
+    seen: SeenMachine | None,
     planned: Sequence[Planned],
     unplanned: Sequence[Unplanned],
     *,
@@ -210,8 +215,10 @@ def _print(
     supposed: bool,
 ) -> None:
     out = console()
-    if machine is not None:
-        out.print(shown(machine_line(machine, supposed=supposed)), soft_wrap=True)
+    if seen is not None:
+        out.print(shown(machine_line(seen, supposed=supposed)), soft_wrap=True)
+        if seen.render_runs:
+            out.print(f"[yellow]note[/yellow] {A_RENDER_RUNS}", soft_wrap=True)
     if len(planned) + len(unplanned) > 1:
         out.print(overview(planned, unplanned))
     if in_full:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from desktop.authoring.running_render import RunningRender
 from desktop.cli.commands import plan_command
 from desktop.cli.failures import ExitCode
 from desktop.cli.main import run
@@ -21,8 +22,8 @@ from tests.desktop.plan_samples import CARD, GB, MACHINE, REFUSAL, RESIDENT, STR
 def source(monkeypatch):
     """A machine with a card, and plans for it that the test chooses."""
     made = FakeSource()
-    monkeypatch.setattr(plan_command, "known_machine", made.machine)
-    monkeypatch.setattr(plan_command, "answer", made.plan)
+    monkeypatch.setattr(plan_command, "known_machine", made.known_machine)
+    monkeypatch.setattr(plan_command, "answer", made.answer)
     monkeypatch.setenv("COLUMNS", "80")
     return made
 
@@ -196,6 +197,43 @@ def test_everything_is_there_for_a_script(source, masque, driven):
     assert scene["peak_bytes"] == STREAMED.peak_bytes
     assert scene["refusal"] is None
     assert "noise" in scene["notes"][0]
+
+
+@pytest.fixture
+def rendering(monkeypatch):
+    """The engine is at a render that fills the card."""
+
+    async def running():
+        return RunningRender(host_bytes=4 * GB, uses_device=True)
+
+    monkeypatch.setattr(plan_command, "running_render", running)
+
+
+def test_while_a_render_runs_the_plan_is_for_when_it_is_done(source, rendering, masque, driven, capsys):
+    install("tiny")
+    full = replace(MACHINE, now=replace(MACHINE.now, device_free_bytes=GB, others_bytes=11 * GB))
+    source.machines = [full]
+    lines = told(capsys, driven)
+    assert lines[0] == f"{CARD} · 11.0 GB of 12.0 GB free when the running render is done"
+    assert lines[1] == "note A render is running. Its memory is counted as free: it will be by then."
+    answer = masque("plan", driven)
+    assert answer["render_runs"] is True
+    assert answer["memory"]["others_bytes"] == 0
+    assert told(capsys, driven, "--budget", "8GB")[0] == f"{CARD}, as if 8.0 GB were free"
+
+
+def test_a_card_that_a_render_fills_is_no_reason_to_refuse_the_next_scene(
+    monkeypatch, rendering, masque, driven, verified_bundle, capsys
+):
+    full = replace(MACHINE, now=replace(MACHINE.now, device_free_bytes=GB // 5, others_bytes=11 * GB))
+    monkeypatch.setattr(plan_command, "known_machine", lambda: full)
+    register(engine_directories()[0], verified_bundle)
+    assert masque("plan", driven)["scenes"][0]["verdict"] == "fits"
+    register(engine_directories()[0], replace(verified_bundle, random_weights=False, sizes={}))
+    small = replace(full, now=replace(full.now, device_total_bytes=3 * GB // 2))
+    monkeypatch.setattr(plan_command, "known_machine", lambda: small)
+    assert run(["plan", str(driven)]) == ExitCode.DOES_NOT_FIT
+    assert "Close" not in capsys.readouterr().out
 
 
 def test_a_budget_stands_in_for_another_card(source, driven, capsys):

@@ -9,14 +9,18 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from desktop.state.memory_outlook import ThisMachine
+from desktop.authoring.running_render import A_RENDER_RUNS
+from desktop.engine_link.engine_link import LinkState
+from desktop.state.memory_outlook import SETTLE_MS, ThisMachine
 from desktop.state.notices import Tone
 from desktop.theme.theme import ThemeChoice
 from engine.bundles.installed_bundle import Capability, InstalledBundle
 from engine.bundles.registry import register
 from engine.client import engine_directories
 from engine.protocol.errors import UserError
+from engine.protocol.jobs import JobState
 from engine.protocol.memory_plan import Concession, WeightStorage
+from engine.protocol.messages import JobChanged
 from engine.protocol.render_request import RendererName
 from tests.desktop.hands import wait_until
 from tests.desktop.plan_samples import CARD, MACHINE, REFUSAL, RESIDENT, STREAMED
@@ -260,6 +264,78 @@ def test_nothing_is_warned_of_where_it_fits_or_another_scene_was_queued(opened, 
     assert opened.desk.outlook.planned.refusal is not None
     opened.desk.renders.render_queued.emit(job(1, scene_id="another"))
     assert opened.desk.notices.notice is None
+
+
+def let_render(opened, *, running):
+    """Let the engine tell that it is at a render of another scene, or at its end."""
+    state = JobState.RUNNING if running else JobState.DONE
+    opened.desk.link.state_changed.emit(LinkState.READY)
+    opened.desk.link.event_arrived.emit(JobChanged(job=job(1, state=state)))
+
+
+def test_while_a_render_runs_its_memory_is_said_to_be_free_again_and_nothing_is_warned_of(
+    opened, popup, outlook_source
+):
+    outlook_source.render_runs = True
+    outlook_source.outcome = lambda question: REFUSAL
+    let_render(opened, running=True)
+    choose_diffusion(popup)
+    settle(opened)
+    assert popup.outlook.facts.text().splitlines()[-1] == A_RENDER_RUNS
+    scene = opened.desk.session.scene
+    opened.desk.renders.render_queued.emit(job(2, scene_id=scene.id, scene_name=scene.name))
+    assert opened.desk.notices.notice is None
+    outlook_source.outcome = lambda question: RESIDENT
+    popup.steps.setValue(9)
+    settle(opened)
+    assert popup.outlook.verdict.text() == f"Fits {CARD}"
+    assert popup.outlook.facts.text().splitlines()[-1] == A_RENDER_RUNS
+
+
+def test_the_machine_is_asked_again_when_the_render_that_ran_is_done(opened, popup, outlook_source):
+    outlook_source.render_runs = True
+    let_render(opened, running=True)
+    choose_diffusion(popup)
+    settle(opened)
+    QTest.qWait(2 * SETTLE_MS)
+    assert outlook_source.asked_machine == 1
+    outlook_source.render_runs = False
+    let_render(opened, running=False)
+    wait_until(lambda: outlook_source.asked_machine == 2)
+    settle(opened)
+    assert not opened.desk.outlook.planned.render_runs
+    assert A_RENDER_RUNS not in popup.outlook.facts.text()
+    let_render(opened, running=True)
+    QTest.qWait(2 * SETTLE_MS)
+    assert outlook_source.asked_machine == 2
+
+
+def test_a_render_that_ended_while_drafts_were_chosen_is_not_counted_on(opened, popup, outlook_source):
+    outlook_source.render_runs = True
+    let_render(opened, running=True)
+    choose_diffusion(popup)
+    settle(opened)
+    QTest.mouseClick(popup.quality.button("draft"), Qt.MouseButton.LeftButton)
+    outlook_source.render_runs = False
+    let_render(opened, running=False)
+    QTest.qWait(2 * SETTLE_MS)
+    assert outlook_source.asked_machine == 1
+    choose_diffusion(popup)
+    settle(opened)
+    assert outlook_source.asked_machine == 2
+    assert not opened.desk.outlook.planned.render_runs
+
+
+def test_a_look_that_is_wanted_while_one_is_taken_follows_it(opened, popup, outlook_source):
+    outlook_source.machine_gate.clear()
+    choose_diffusion(popup)
+    wait_until(lambda: opened.desk.outlook._machine_task is not None)
+    popup.hide()
+    QTest.mouseClick(opened.window.bar.plan_button, Qt.MouseButton.LeftButton)
+    QTest.qWait(50)
+    outlook_source.machine_gate.set()
+    wait_until(lambda: outlook_source.asked_machine == 2)
+    settle(opened)
 
 
 def test_a_machine_that_cannot_be_looked_at_is_told_in_a_sentence_and_asked_again(
