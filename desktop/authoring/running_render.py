@@ -78,7 +78,7 @@ def _with_host_memory(now: MemoryNow, held_bytes: int) -> MemoryNow:
 
 
 def _with_card(now: MemoryNow, *, is_used: bool) -> MemoryNow:
-    """Return the card's memory with all but a reserve free; what may be the render's is not called others'."""
+    """Return the card's memory with all but a reserve free, and none of it laid to others."""
     free = max(now.device_free_bytes, now.device_total_bytes - NOT_OURS_BYTES)
     return replace(now, device_free_bytes=free if is_used else now.device_free_bytes, others_bytes=0)
 

@@ -19,6 +19,7 @@ from engine.bundles.registry import register
 from engine.client import engine_directories
 from engine.planning.lessons import Lesson, learn
 from engine.planning.plan_limits import device_budget
+from engine.planning.step_down import NextStep
 from engine.planning.workload import demand_of, workload_of
 from engine.protocol.errors import BugError, ErrorCode, UserError
 from engine.protocol.memory_plan import Concession
