@@ -84,23 +84,14 @@ def check_scenes(store: ProjectStore, scene_ids: Sequence[str], settings: Render
 
 
 def build_render_request(
-    store: ProjectStore,
-    scene: SceneRecord,
-    settings: RenderSettings,
-    *,
-    take_id: str,
-    take_number: int,
+    store: ProjectStore, scene: SceneRecord, settings: RenderSettings, *, take_id: str, take_number: int
 ) -> BuiltRequest:
     """Return the frozen request for one take of a scene.
 
     Raises UserError for a scene without characters, missing media, settings out of range, and a scene that
     no installed model bundle can render in diffusion quality.
     """
-    if not scene.characters:
-        raise UserError(
-            f"The scene “{scene.name}” has no characters.",
-            next_step="Add one first: masque character add PROJECT SCENE NAME --face 1.",
-        )
+    _require_characters(scene)
     project = store.project()
     renderer = _renderer(settings.quality)
     diffusion = _diffusion(scene, renderer, settings.diffusion)
@@ -130,6 +121,14 @@ def build_render_request(
         diffusion=None if diffusion is None else diffusion.settings,
     )
     return BuiltRequest(request=request, notes=() if diffusion is None else diffusion.notes)
+
+
+def _require_characters(scene: SceneRecord) -> None:
+    if not scene.characters:
+        raise UserError(
+            f"The scene “{scene.name}” has no characters.",
+            next_step="Add one first: masque character add PROJECT SCENE NAME --face 1.",
+        )
 
 
 def _diffusion(scene: SceneRecord, renderer: RendererName, choice: DiffusionChoice) -> DiffusionPlan | None:

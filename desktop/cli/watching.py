@@ -53,7 +53,8 @@ class JobBars:
 async def watch_jobs(client: EngineClient, jobs: Iterable[JobView], bars: JobBars) -> tuple[JobView, ...]:
     """Wait until every job is done, failed or cancelled and return them as they ended.
 
-    A job somebody clears from the queue meanwhile is returned as it was last seen.
+    A job somebody clears from the queue meanwhile is returned as it was last seen. Raises
+    UserError(ENGINE_UNREACHABLE) where the engine is gone before.
     """
     latest = {job.job_id: job for job in jobs}
     for job_id in latest:
@@ -76,6 +77,12 @@ async def watch_jobs(client: EngineClient, jobs: Iterable[JobView], bars: JobBar
                     await _tell_if_paused(client)
                 if not waiting:
                     break
+    if waiting:
+        raise UserError(
+            "The engine ended while jobs were waiting or running; what they have finished is kept.",
+            next_step="Start it again and they go on: masque engine start. Look with: masque queue list.",
+            code=ErrorCode.ENGINE_UNREACHABLE,
+        )
     return tuple(latest.values())
 
 

@@ -12,7 +12,6 @@ import typer
 from rich.console import Console
 
 from desktop.authoring.diffusion_settings import ADD_A_BUNDLE, DiffusionChoice
-from desktop.authoring.frame_rates import parse_frame_rate
 from desktop.authoring.machine_knowledge import known_machine
 from desktop.authoring.memory_plans import (
     Planned,
@@ -25,28 +24,13 @@ from desktop.authoring.memory_plans import (
 from desktop.authoring.project_files import open_project
 from desktop.authoring.render_requests import RenderSettings, parse_size
 from desktop.authoring.running_render import A_RENDER_RUNS, SeenMachine, running_render, seen_machine
-from desktop.cli.diffusion_options import (
-    AdapterGuidanceOption,
-    BundleOption,
-    GuidanceEndOption,
-    GuidanceStartOption,
-    LongShotOption,
-    ModelRateOption,
-    OverlapFramesOption,
-    PrecisionOption,
-    SegmentFramesOption,
-    StepsOption,
-    TextGuidanceOption,
-    VoiceGuidanceOption,
-)
+from desktop.cli.diffusion_options import with_diffusion_options
 from desktop.cli.failures import ExitCode
 from desktop.cli.plan_text import answer_of, full_plan, machine_line, overview
 from desktop.cli.presenting import JsonOption, ProjectArgument, console, present, shown
-from desktop.cli.values import parse_choice
 from engine.bundles.registry import installed_bundles
 from engine.client import engine_directories
 from engine.planning.memory_limit import memory_size
-from engine.protocol.diffusion_settings import LongShotMode, Precision
 from engine.protocol.errors import ErrorCode, ErrorReport, UserError
 from engine.protocol.render_request import RendererName
 from projects_db.project_store import ProjectStore
@@ -57,6 +41,7 @@ Unplanned = tuple[str, ErrorReport]
 
 
 @app.command(help="Show whether a render fits this machine, and how it would use its memory.")
+@with_diffusion_options
 def plan(
     project: ProjectArgument,
     scene: Annotated[list[str] | None, typer.Option(help="A scene; again for more. Else all.")] = None,
@@ -67,40 +52,16 @@ def plan(
     ] = None,
     frames: Annotated[int | None, typer.Option(help="Length; else the scene's.")] = None,
     size: Annotated[str | None, typer.Option(help="WxH in pixels; else the plate's shape.")] = None,
-    bundle: BundleOption = None,
-    steps: StepsOption = None,
-    text_guidance: TextGuidanceOption = None,
-    adapter_guidance: AdapterGuidanceOption = None,
-    voice_guidance: VoiceGuidanceOption = None,
-    guidance_start: GuidanceStartOption = None,
-    guidance_end: GuidanceEndOption = None,
-    long_shot: LongShotOption = None,
-    segment_frames: SegmentFramesOption = None,
-    overlap_frames: OverlapFramesOption = None,
-    precision: PrecisionOption = None,
-    model_rate: ModelRateOption = None,
     as_json: JsonOption = False,
+    *,
+    diffusion: DiffusionChoice,
 ) -> None:
     """Plan each scene in diffusion quality. Nothing is queued, and the engine need not run."""
-    choice = DiffusionChoice(
-        bundle=bundle,
-        steps=steps,
-        text_guidance=text_guidance,
-        adapter_guidance=adapter_guidance,
-        voice_guidance=voice_guidance,
-        guidance_start=guidance_start,
-        guidance_end=guidance_end,
-        long_shot=None if long_shot is None else parse_choice(LongShotMode, long_shot, "way of long shots"),
-        segment_frames=segment_frames,
-        overlap_frames=overlap_frames,
-        precision=None if precision is None else parse_choice(Precision, precision, "precision"),
-        model_rate=None if model_rate is None else parse_frame_rate(model_rate),
-    )
     settings = RenderSettings(
         quality=RendererName.DIFFUSION.value,
         frame_count=frames,
         size=None if size is None else parse_size(size),
-        diffusion=choice,
+        diffusion=diffusion,
     )
     budget_bytes = None if budget is None else _budget(budget)
     _require_a_bundle()

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from desktop.authoring.diffusion_settings import DiffusionChoice
-from desktop.authoring.frame_rates import parse_frame_rate
 from desktop.authoring.project_files import open_project
 from desktop.authoring.render_requests import (
     RenderSettings,
@@ -18,29 +17,12 @@ from desktop.authoring.render_requests import (
     settings_of_takes,
 )
 from desktop.authoring.takes import queue_take, reconcile_takes
-from desktop.cli.diffusion_options import (
-    AdapterGuidanceOption,
-    BundleOption,
-    FlowShiftOption,
-    GuidanceEndOption,
-    GuidanceStartOption,
-    LongShotOption,
-    ModelRateOption,
-    OverlapFramesOption,
-    PrecisionOption,
-    SegmentFramesOption,
-    SolverOption,
-    StepsOption,
-    TextGuidanceOption,
-    VoiceGuidanceOption,
-)
+from desktop.cli.diffusion_options import with_diffusion_options
 from desktop.cli.failures import ExitCode
 from desktop.cli.job_text import job_line
 from desktop.cli.presenting import JsonOption, ProjectArgument, present
-from desktop.cli.values import parse_choice
 from desktop.cli.watching import JobBars, watch_jobs
 from engine.client import EngineClient
-from engine.protocol.diffusion_settings import LongShotMode, Precision, Solver
 from engine.protocol.errors import UserError
 from engine.protocol.jobs import JobState, JobView
 from projects_db.project_store import ProjectStore
@@ -49,6 +31,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command(help="Render scenes through the engine.")
+@with_diffusion_options
 def render(
     project: ProjectArgument,
     scene: Annotated[list[str] | None, typer.Option(help="A scene; again for more. Else all.")] = None,
@@ -62,46 +45,18 @@ def render(
     takes: Annotated[int, typer.Option(help="How many takes of each scene, one seed after the other.")] = 1,
     output: Annotated[Path | None, typer.Option(help="Folder for the takes; else the project's.")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Queue and return at once.")] = False,
-    bundle: BundleOption = None,
-    steps: StepsOption = None,
-    text_guidance: TextGuidanceOption = None,
-    adapter_guidance: AdapterGuidanceOption = None,
-    voice_guidance: VoiceGuidanceOption = None,
-    guidance_start: GuidanceStartOption = None,
-    guidance_end: GuidanceEndOption = None,
-    solver: SolverOption = None,
-    flow_shift: FlowShiftOption = None,
-    long_shot: LongShotOption = None,
-    segment_frames: SegmentFramesOption = None,
-    overlap_frames: OverlapFramesOption = None,
-    precision: PrecisionOption = None,
-    model_rate: ModelRateOption = None,
     as_json: JsonOption = False,
+    *,
+    diffusion: DiffusionChoice,
 ) -> None:
     """Queue takes of each scene and wait for them; with --detach the engine goes on alone."""
-    choice = DiffusionChoice(
-        bundle=bundle,
-        steps=steps,
-        text_guidance=text_guidance,
-        adapter_guidance=adapter_guidance,
-        voice_guidance=voice_guidance,
-        guidance_start=guidance_start,
-        guidance_end=guidance_end,
-        solver=None if solver is None else parse_choice(Solver, solver, "solver"),
-        flow_shift=flow_shift,
-        long_shot=None if long_shot is None else parse_choice(LongShotMode, long_shot, "way of long shots"),
-        segment_frames=segment_frames,
-        overlap_frames=overlap_frames,
-        precision=None if precision is None else parse_choice(Precision, precision, "precision"),
-        model_rate=None if model_rate is None else parse_frame_rate(model_rate),
-    )
     settings = RenderSettings(
         quality=quality,
         frame_count=frames,
         size=None if size is None else parse_size(size),
         seed=seed,
         output_directory=output,
-        diffusion=choice,
+        diffusion=diffusion,
     )
     _render(project, scene, settings_of_takes(settings, takes), detach=detach, as_json=as_json)
 

@@ -185,13 +185,16 @@ def test_a_bundle_that_tells_too_little_of_itself_is_answered_like_any_scene(sou
 def test_everything_is_there_for_a_script(source, masque, driven):
     install("tiny", random_weights=True)
     source.outcome = lambda question: STREAMED
-    answer = masque("plan", driven, "--size", "640x360", "--frames", 48, "--steps", 7, "--segment-frames", 21)
+    options = ("--steps", 7, "--segment-frames", 21, "--solver", "unipc", "--precision", "float16")
+    answer = masque("plan", driven, "--size", "640x360", "--frames", 48, *options)
     assert answer["device"] == CARD
     assert answer["memory"]["device_free_bytes"] == 11 * GB
     (scene,) = answer["scenes"]
     assert (scene["verdict"], scene["width"], scene["frame_count"]) == ("fits_with_streaming", 640, 48)
     assert scene["diffusion_settings"]["steps"] == 7
     assert scene["diffusion_settings"]["segment_frames"] == 21
+    assert scene["diffusion_settings"]["solver"] == "unipc"
+    assert scene["diffusion_settings"]["precision"] == "float16"
     assert scene["plan"]["resident_blocks"] == list(STREAMED.resident_blocks)
     assert scene["plan"]["bottleneck"] == "arithmetic"
     assert scene["peak_bytes"] == STREAMED.peak_bytes
