@@ -18,7 +18,6 @@ from engine.benchmark.step_options import StepOptions
 from engine.benchmark.stream_plans import stream_workload
 from engine.conditioning.picture_decoding import decode_latents
 from engine.conditioning.plate_latents import plate_condition
-from engine.conditioning.vae_tiles import LEAST_SIDE
 from engine.memory.device import compute_precision, device_name, render_device, torch_dtype
 from engine.memory.lending import AtHand
 from engine.networks.encoders import SPEECH_SAMPLE_RATE
@@ -29,6 +28,7 @@ from engine.planning.phase_memory import PhaseMemory
 from engine.planning.plan_choice import EncoderPlaces, PlanChoice
 from engine.planning.prompt_text import PROMPT_TOKENS
 from engine.planning.shot_cutting import AdapterLoad
+from engine.planning.tile_counting import LEAST_TILE_SIDE
 from engine.planning.workload import Workload
 from engine.protocol.diffusion_settings import Precision, Solver
 from engine.protocol.errors import UserError
@@ -84,10 +84,10 @@ def run_memory_prediction(
     """
     if piece_tokens < 1:
         raise UserError("A piece has no tokens.", next_step="Choose 1 or more for --piece-tokens.")
-    if tile_latents is not None and tile_latents < LEAST_SIDE:
+    if tile_latents is not None and tile_latents < LEAST_TILE_SIDE:
         raise UserError(
             f"Tiles of {tile_latents} latents are too small.",
-            next_step=f"Choose {LEAST_SIDE} or more for --tile.",
+            next_step=f"Choose {LEAST_TILE_SIDE} or more for --tile.",
         )
     device = render_device()
     precision = compute_precision(device, options.precision)

@@ -19,6 +19,7 @@ from engine.memory.block_streamer import BlockStreamer
 from engine.memory.copy_lane import CopyLane, copy_lane
 from engine.memory.device import limit_this_process
 from engine.memory.lending import AtHand, Lender
+from engine.planning.buffer_counts import BANK_SLOTS
 from engine.planning.shot_cutting import AdapterLoad
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.memory_plan import BankPlace, HostPlace, MemoryPlan
@@ -33,8 +34,6 @@ from engine.sampling.key_value_bank import (
 from engine.sampling.streamed_bank import StreamedBank
 
 _PROCESSOR = torch.device("cpu")
-_BANK_SLOTS = 2
-"""Of a bank on the host, how many blocks' keys and values are on the device."""
 
 
 def adapter_loads(shot: StreamShot) -> list[AdapterLoad]:
@@ -130,7 +129,7 @@ def _bank(
 def _bank_held_bytes(shot: StreamShot, sizes: StreamSizes, plan: MemoryPlan) -> int:
     """Return what of the keys and values lies on the device between two steps."""
     block_count = len(shot.blocks)
-    on_device = block_count if plan.bank_place is BankPlace.DEVICE else min(_BANK_SLOTS, block_count)
+    on_device = block_count if plan.bank_place is BankPlace.DEVICE else min(BANK_SLOTS, block_count)
     return sizes.bank_bytes * on_device // block_count
 
 

@@ -27,9 +27,7 @@ from engine.conditioning.vae_chunks import (
 from engine.conditioning.vae_halves import decoder_inner, decoder_outer
 from engine.conditioning.vae_tiles import Tile, tiles_of
 from engine.planning.latent_grid import FRAMES_PER_LATENT, LATENT_PIXELS
-
-BLEND_BYTES = 3 * 1024**3 // 2
-"""Enough for 81 frames of 1280 x 720: a tile is then decoded to its end in one visit."""
+from engine.planning.vae_memory import BLEND_BYTES
 
 _PROCESSOR = torch.device("cpu")
 

@@ -10,10 +10,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from engine.planning.tile_counting import LEAST_TILE_SIDE, tile_count, tile_overlap
 from engine.protocol.errors import BugError
-
-LEAST_SIDE = 8
-LEAST_OVERLAP = 4
 
 _SHARE_STEPS = 2048
 """Shares along a side are multiples of 1/2048: those of rows times those of columns are exact in float32."""
@@ -41,7 +39,7 @@ def tiles_of(rows: int, columns: int, side: int | None, *, points: int = 1) -> l
 
     Tiles are equally large and overlap by `tile_overlap` latents or more, spread evenly from edge to edge.
     Shares have `points` points for each latent's side; in every point those of all tiles add up to exactly
-    one. Raises BugError for a side under LEAST_SIDE.
+    one. Raises BugError for a side under LEAST_TILE_SIDE.
     """
     row_spans, column_spans = tile_spans(rows, side), tile_spans(columns, side)
     row_shares = span_shares(row_spans, points=points)
@@ -53,19 +51,13 @@ def tiles_of(rows: int, columns: int, side: int | None, *, points: int = 1) -> l
     ]
 
 
-def tile_overlap(side: int) -> int:
-    """Return by how many latents neighbours of a side overlap at least: a quarter of it, and at least 4."""
-    return max(side // 4, LEAST_OVERLAP)
-
-
 def tile_spans(length: int, side: int | None) -> list[range]:
     """Return the tiles along one side of a picture, in latents: the fewest that overlap enough."""
-    if side is not None and side < LEAST_SIDE:
-        raise BugError(f"Tiles of {side} latents are smaller than {LEAST_SIDE}")
+    if side is not None and side < LEAST_TILE_SIDE:
+        raise BugError(f"Tiles of {side} latents are smaller than {LEAST_TILE_SIDE}")
     if side is None or length <= side:
         return [range(length)]
-    overlap = tile_overlap(side)
-    gaps = -(-(length - side) // (side - overlap))
+    gaps = tile_count(length, side) - 1
     starts = [number * (length - side) // gaps for number in range(gaps + 1)]
     return [range(start, start + side) for start in starts]
 

@@ -32,11 +32,9 @@ from engine.memory.copy_lane import CopyLane
 from engine.memory.eight_bit import require_eight_bit
 from engine.memory.item_source import HostItems, ItemSource
 from engine.memory.read_ahead import ReadAhead, streamable
+from engine.planning.buffer_counts import DISK_BUFFERS
 from engine.protocol.errors import BugError, ErrorCode, UserError
 from engine.protocol.memory_plan import HostPlace, WeightStorage
-
-DISK_BUFFERS = 3
-"""Of blocks on the disk, how many are in host memory: one being copied, one ready, one being read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,8 @@ from engine.memory.host_buffer import HostBuffer
 from engine.protocol.errors import BugError, ErrorCode, UserError
 
 FORMAT = 1
+BLOCK_FOLDER = "blocks"
+"""In the engine's cache directory."""
 
 _MAGIC = b"MASQBLK\x00"
 _PAGE_BYTES = 4096
@@ -52,6 +54,14 @@ def remove_other_block_files(kept: Path) -> None:
         if path != kept:
             with suppress(OSError):  # another process may be reading it
                 path.unlink()
+
+
+def block_files_bytes(folder: Path) -> int:
+    """Return how much the block files in a folder take: whoever needs the room takes it, or uses them."""
+    try:
+        return sum(path.stat().st_size for path in folder.glob(_NAME.format("*")))
+    except OSError:
+        return 0
 
 
 @contextmanager

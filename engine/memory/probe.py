@@ -1,11 +1,14 @@
 """What this machine is, how fast it is and what is free: everything that a plan has to know of it."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from engine.locations import engine_locations
 from engine.memory.arithmetic_rate import attention_rate, product_rate
+from engine.memory.block_file import BLOCK_FOLDER, block_files_bytes
 from engine.memory.card_failures import card_failures
 from engine.memory.device import compute_precision, device_name, release_cached_memory, torch_dtype
 from engine.memory.disk_rate import disk_rate
@@ -73,7 +76,17 @@ def memory_now(device: torch.device) -> MemoryNow:
         host_total_bytes=host.total_bytes,
         host_free_bytes=host.free_bytes,
         limit_bytes=limit_bytes,
+        disk_free_bytes=disk_free_bytes(),
     )
+
+
+def disk_free_bytes() -> int | None:
+    """Return what blocks may take on the disk of the engine's cache; None where it does not say."""
+    try:
+        cache = engine_locations().cache
+        return shutil.disk_usage(cache).free + block_files_bytes(cache / BLOCK_FOLDER)
+    except (OSError, UserError):
+        return None
 
 
 def measure_rates(

@@ -20,10 +20,8 @@ import torch
 from engine.memory.copy_lane import CopyLane, Mark
 from engine.memory.host_buffer import HostBuffer
 from engine.memory.item_source import HostItems, ItemSource
+from engine.planning.buffer_counts import DISK_BUFFERS, PINNED_BUFFERS
 from engine.protocol.errors import BugError
-
-PINNED_BUFFERS = 2
-"""Of items in memory that a card cannot read by itself, how many are brought to where it can."""
 
 
 class ItemReader(Protocol):
@@ -65,7 +63,7 @@ class ReadAhead:
         reader: ItemReader,
         order: Sequence[int],
         *,
-        buffers: int = 3,
+        buffers: int = DISK_BUFFERS,
         pin_for: torch.device | None = None,
     ) -> None:
         if buffers < 1:

@@ -19,12 +19,10 @@ import torch
 import torch.nn.functional as F
 
 from engine.networks.shot_tokens import NOBODY, CharacterTokens, TokenRegions
+from engine.planning.step_memory import MOST_ROWS
 
 KeysValues = tuple[torch.Tensor, torch.Tensor]
 """Keys and values [K+1, H, W] of one character for one block; the last row is the token of zeros."""
-
-MOST_ROWS = 8192
-"""How many rows of several latent frames are computed at once: more is no faster and takes more memory."""
 
 _GroupKey = tuple[tuple[int, ...], tuple[int, ...]]
 

@@ -17,11 +17,23 @@ from engine.planning.phase_memory import PhaseMemory, encoder_number_bytes
 from engine.planning.plan_choice import EncoderPlaces, PlanChoice
 from engine.planning.prompt_text import PROMPT_TOKENS
 from engine.planning.shot_cutting import AdapterLoad, BranchCount
-from engine.planning.transformer_weights import adapter_bytes, adapter_pair_bytes, key_value_projection_bytes
+from engine.planning.transformer_weights import (
+    adapter_bytes,
+    adapter_pair_bytes,
+    block_bytes,
+    key_value_projection_bytes,
+)
 from engine.planning.vae_memory import Picture, decoding_flop, encoding_flop
 from engine.planning.workload import Workload
 from engine.protocol.diffusion_settings import Precision
-from engine.protocol.memory_plan import BankPlace, Bottleneck, EncoderPlace, HostPlace, PlanPhase
+from engine.protocol.memory_plan import (
+    BankPlace,
+    Bottleneck,
+    EncoderPlace,
+    HostPlace,
+    PlanPhase,
+    WeightStorage,
+)
 
 NOT_HIDDEN = 0.03
 """How much of what goes on beside the longest is not hidden by it."""
@@ -106,8 +118,10 @@ class Durations:
         """Return the seconds in which blocks come back to the device after the VAE has worked."""
         if not choice.releases_blocks or self._on_processor:
             return 0.0
-        blocks = choice.residents * self._memory.block(choice) / self._rates.pageable_bytes_per_s
-        return choice.segment.pieces * blocks
+        rate = self._rates.pageable_bytes_per_s
+        if choice.host_place is HostPlace.DISK:
+            rate = min(rate, self._rates.disk_bytes_per_s)
+        return choice.segment.pieces * choice.residents * self._memory.block(choice) / rate
 
     def phases(self, choice: PlanChoice, places: EncoderPlaces) -> dict[PlanPhase, float]:
         """Return the seconds of each phase for the whole render, as if nothing was encoded before."""
@@ -191,8 +205,9 @@ class Durations:
     def _keys_and_values(self, choice: PlanChoice) -> float:
         """The transformer is read; keys and values of texts are made once, the characters' for each piece."""
         memory, rates, segment = self._memory, self._rates, choice.segment
-        projections = key_value_projection_bytes(self._size, choice.precision, choice.storage)
-        weights = self._size.blocks * (memory.block(choice) + projections)
+        projections = self._size.blocks * key_value_projection_bytes(self._size, choice.precision)
+        weights = self._size.blocks * memory.block(choice) + projections
+        read = self._size.blocks * block_bytes(self._size, choice.precision, WeightStorage.FULL) + projections
         texts = self._workload.texts * PROMPT_TOKENS + self._size.image_tokens
         flop = self._size.blocks * product(texts, self._size.width, 2 * self._size.width)
         flop += (
@@ -207,7 +222,7 @@ class Durations:
         moved = weights + segment.pieces * adapter_bytes(self._workload, segment, choice.precision)
         copied = 0.0 if self._on_processor else moved / rates.pageable_bytes_per_s
         made = flop / rates.product_flop_per_s[choice.precision]
-        return weights / rates.disk_bytes_per_s + copied + made + self.between_pieces(choice)
+        return read / rates.disk_bytes_per_s + copied + made + self.between_pieces(choice)
 
     def _vae(self, choice: PlanChoice, flop_of: Callable[[VaeSize, Picture, Picture, int], int]) -> float:
         """Every latent frame of every piece, the tiles' overlaps once more; in float32."""

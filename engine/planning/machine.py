@@ -50,7 +50,8 @@ class MemoryNow:
     """What is free now. `others_bytes`: what other programs use of the device.
 
     `limit_bytes`: the most of the device that Masque may use, where the user has set it. On the processor the
-    device's memory is the host's.
+    device's memory is the host's. `disk_free_bytes`: what blocks may take on the disk of the engine's cache,
+    those there already among it; None where nobody knows.
     """
 
     device_total_bytes: int
@@ -59,6 +60,7 @@ class MemoryNow:
     host_total_bytes: int
     host_free_bytes: int
     limit_bytes: int | None = None
+    disk_free_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,7 +71,7 @@ def rates_from_json(entry: Mapping[str, Any]) -> MachineRates:
 
 
 def _now_from_json(entry: Mapping[str, Any]) -> MemoryNow:
-    limit = entry["limit_bytes"]
+    limit, disk = entry["limit_bytes"], entry.get("disk_free_bytes")
     return MemoryNow(
         device_total_bytes=_count(entry["device_total_bytes"]),
         device_free_bytes=_count(entry["device_free_bytes"]),
@@ -79,6 +79,7 @@ def _now_from_json(entry: Mapping[str, Any]) -> MemoryNow:
         host_total_bytes=_count(entry["host_total_bytes"]),
         host_free_bytes=_count(entry["host_free_bytes"]),
         limit_bytes=None if limit is None else _count(limit),
+        disk_free_bytes=None if disk is None else _count(disk),
     )
 
 

@@ -5,6 +5,7 @@ it), the shot's tensors and those of a step. Encoders come before the transforme
 fixed part, and beside the blocks unless they are released for it.
 """
 
+from engine.planning.buffer_counts import BANK_SLOTS, DISK_BUFFERS, PINNED_BUFFERS
 from engine.planning.encoder_memory import image_bytes, speech_bytes, text_bytes
 from engine.planning.latent_grid import FRAMES_PER_LATENT
 from engine.planning.number_formats import FLOAT32_BYTES, NUMBER_BYTES
@@ -16,19 +17,17 @@ from engine.planning.transformer_weights import (
     adapter_pair_bytes,
     bank_block_bytes,
     block_bytes,
+    cast_weight_bytes,
     converted_weight_bytes,
     fixed_bytes,
     key_value_projection_bytes,
+    scaling_bytes,
     timeline_bytes,
 )
 from engine.planning.vae_memory import blended_bytes, decoding_bytes, encoding_bytes
 from engine.planning.workload import Workload
 from engine.protocol.diffusion_settings import Precision
-from engine.protocol.memory_plan import BankPlace, EncoderPlace, HostPlace, PlanPhase
-
-BANK_SLOTS = 2
-RING_BUFFERS = 3
-"""Blocks in host memory at once while they are read ahead, from the disk or out of ordinary pages."""
+from engine.protocol.memory_plan import BankPlace, EncoderPlace, HostPlace, PlanPhase, WeightStorage
 
 CARD_WORKSPACE_BYTES = 48 * 2**20
 """What libraries take of a card as tensors, beside convolutions: cuBLAS up to 32 MiB, and rounding up."""
@@ -38,6 +37,10 @@ PROCESS_BYTES = 500_000_000
 
 CARD_PROCESS_BYTES = 1_000_000_000
 """What a card's libraries add to it: an allowance."""
+
+WHOLE_PICTURE_SPARE = 0.15
+"""Of what the VAE takes for a whole picture on a card, how much more is counted: the least certain figure of
+a plan, since what a convolution takes there is its library's own choice. Tiles are small beside the rest."""
 
 _CHECKPOINT_TENSORS = 6
 
@@ -115,9 +118,15 @@ class PhaseMemory:
         blocks, block = self._sizes.transformer.blocks, self.block(choice)
         streamed = (blocks - choice.residents) * block
         if choice.host_place is HostPlace.DISK:
-            streamed = min(RING_BUFFERS, blocks - choice.residents) * block
+            streamed = min(DISK_BUFFERS, blocks - choice.residents) * block
         bank = blocks * self.bank_block(choice) if choice.bank_place is BankPlace.HOST else 0
         return streamed + bank
+
+    def on_disk(self, choice: PlanChoice) -> int:
+        """Return how much the file of the blocks takes, where that is how they wait."""
+        if choice.host_place is not HostPlace.DISK:
+            return 0
+        return self._sizes.transformer.blocks * self.block(choice)
 
     def host(self, choice: PlanChoice, places: EncoderPlaces, phases: dict[PlanPhase, int]) -> int:
         """Return the most host memory the process takes, itself among it.
@@ -126,7 +135,7 @@ class PhaseMemory:
         """
         held = self.process_and_held(choice)
         if self._on_processor:
-            return held + max(phases.values())
+            return held + max(*phases.values(), phases[PlanPhase.KEYS_AND_VALUES] + self.loading(choice))
         encoders = PROCESS_BYTES + CARD_PROCESS_BYTES + self._encoder_on_host(choice, places)
         return max(encoders, held + self._blocks_on_host(choice))
 
@@ -138,19 +147,34 @@ class PhaseMemory:
         """
         ring = 0
         if self._on_processor and choice.host_place is HostPlace.DISK:
-            ring = RING_BUFFERS * self.block(choice)
+            ring = min(DISK_BUFFERS, self._sizes.transformer.blocks - choice.residents) * self.block(choice)
         process = PROCESS_BYTES if self._on_processor else PROCESS_BYTES + CARD_PROCESS_BYTES
         return process + self._held_on_host(choice) + ring
+
+    def loading(self, choice: PlanChoice) -> int:
+        """Return what one block takes of the host while it is read, beside where it goes.
+
+        The block as the arithmetic wants it; with 8-bit weights these too, and copies of one weight in
+        float32. What makes keys and values leaves for the device before that; the processor's phase has it.
+        """
+        size, precision = self._sizes.transformer, choice.precision
+        whole = block_bytes(size, precision, WeightStorage.FULL)
+        used_once = 0 if self._on_processor else key_value_projection_bytes(size, precision)
+        if choice.storage is WeightStorage.FULL:
+            return whole + used_once
+        return whole + max(used_once, self.block(choice) + scaling_bytes(size, precision))
 
     def _blocks_on_host(self, choice: PlanChoice) -> int:
         block = self.block(choice)
         waiting = self.streamed_on_host(choice)
         if choice.releases_blocks and choice.host_place is not HostPlace.DISK:
             waiting += choice.residents * block
-        if choice.host_place is HostPlace.PAGEABLE and choice.residents < self._sizes.transformer.blocks:
-            waiting += RING_BUFFERS * block
-        loading = self._whole_block(choice)
-        return waiting + loading + self._sizes.vae.parameters * FLOAT32_BYTES
+        if choice.host_place is HostPlace.PAGEABLE:
+            streamed = self._sizes.transformer.blocks - choice.residents
+            waiting += min(PINNED_BUFFERS, streamed) * block
+            if choice.bank_place is BankPlace.HOST:
+                waiting += PINNED_BUFFERS * self.bank_block(choice)
+        return waiting + self.loading(choice) + self._sizes.vae.parameters * FLOAT32_BYTES
 
     def _held_on_host(self, choice: PlanChoice) -> int:
         transformer, number = self._sizes.transformer, NUMBER_BYTES[choice.precision]
@@ -189,10 +213,6 @@ class PhaseMemory:
             speech = self.speech_encoder(here)
         return max(text, image, speech)
 
-    def _whole_block(self, choice: PlanChoice) -> int:
-        size = self._sizes.transformer
-        return self.block(choice) + key_value_projection_bytes(size, choice.precision, choice.storage)
-
     def _fixed(self, choice: PlanChoice) -> int:
         return self._workspace + fixed_bytes(self._sizes.transformer, choice.precision)
 
@@ -208,7 +228,7 @@ class PhaseMemory:
         pairs = sum(
             adapter_pair_bytes(size.width, load, choice.precision) for load in choice.segment.adapters
         )
-        projections = max(key_value_projection_bytes(size, choice.precision, choice.storage), pairs)
+        projections = max(key_value_projection_bytes(size, choice.precision), pairs)
         timelines = timeline_bytes(choice.segment, choice.precision)
         making = max(self._most_made(choice), self._text_made(choice))
         if choice.bank_place is BankPlace.HOST:
@@ -229,6 +249,9 @@ class PhaseMemory:
     def _denoising(self, choice: PlanChoice) -> int:
         size = self._sizes.transformer
         converted = converted_weight_bytes(size, choice.precision, choice.storage)
+        if converted and self._on_processor:
+            rows = min(choice.piece_tokens, self._workload.tokens(choice.segment))
+            converted += cast_weight_bytes(size, choice.precision, rows)
         shot, velocity = self._step(choice)
         timelines = timeline_bytes(choice.segment, choice.precision)
         return self._fixed(choice) + self._bank(choice) + converted + timelines + shot + velocity
@@ -248,15 +271,24 @@ class PhaseMemory:
 
     def _decoding(self, choice: PlanChoice) -> int:
         whole, tile = self._workload.latents, self._workload.tile(choice.tile_latents)
-        chunk = decoding_bytes(self._sizes.vae, whole, tile, on_processor=self._on_processor)
+        chunk = self._spared(
+            decoding_bytes(self._sizes.vae, whole, tile, on_processor=self._on_processor), choice
+        )
         waiting = self._blended(choice) if self._on_processor else 0
         return self.beside_the_vae(choice) + self._vae() + chunk + waiting
 
     def _plate_latents(self, choice: PlanChoice) -> int:
         whole, tile = self._workload.latents, self._workload.tile(choice.tile_latents)
-        chunk = encoding_bytes(self._sizes.vae, whole, tile, on_processor=self._on_processor)
+        chunk = self._spared(
+            encoding_bytes(self._sizes.vae, whole, tile, on_processor=self._on_processor), choice
+        )
         beside = self._fixed(choice) if choice.segment.pieces > 1 else self._workspace
         return beside + self._vae() + chunk
+
+    def _spared(self, chunk_bytes: int, choice: PlanChoice) -> int:
+        if self._on_processor or self._workload.tile(choice.tile_latents) != self._workload.latents:
+            return chunk_bytes
+        return int(chunk_bytes * (1 + WHOLE_PICTURE_SPARE))
 
     def _vae(self) -> int:
         return self._sizes.vae.parameters * FLOAT32_BYTES

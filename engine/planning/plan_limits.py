@@ -17,6 +17,9 @@ PROCESSOR_RESERVE_SHARE = 0.02
 HOST_RESERVE_SHARE = 0.05
 """Of free host memory: for what else the system begins meanwhile."""
 
+DISK_RESERVE_BYTES = 10**9
+"""Of the disk that blocks wait on: for conditions, checkpoints and finished frames."""
+
 PIECES = (8192, 4096, 2048, 1024, 512)
 SMALLER_PIECES = 2048
 TILES = (96, 64, 48, 32, 24, 16)

@@ -14,7 +14,13 @@ from engine.planning.machine import Machine
 from engine.planning.nominal_rates import filled_rates
 from engine.planning.phase_memory import PhaseMemory
 from engine.planning.plan_choice import EncoderPlaces, PlanChoice
-from engine.planning.plan_limits import device_budget, host_budget, plan_limits, tiles_at_most
+from engine.planning.plan_limits import (
+    DISK_RESERVE_BYTES,
+    device_budget,
+    host_budget,
+    plan_limits,
+    tiles_at_most,
+)
 from engine.planning.step_down import NextStep
 from engine.planning.workload import Workload
 from engine.protocol.memory_plan import (
@@ -127,7 +133,10 @@ class PlanSearch:
         beside = max(self._memory.beside_blocks(choice).values())
         if not self._is_processor:
             return self._budget - beside
-        return min(self._budget, self._host - self._memory.process_and_held(choice)) - beside
+        needs = self._memory.beside_blocks(choice)
+        loading = needs[PlanPhase.KEYS_AND_VALUES] + self._memory.loading(choice)
+        host = self._host - self._memory.process_and_held(choice)
+        return min(self._budget - beside, host - max(beside, loading))
 
     def _worth_trying(self, choice: PlanChoice, most: int) -> list[int]:
         """Return how many residents to try: as many as fit.
@@ -144,6 +153,10 @@ class PlanSearch:
         if self._is_processor:
             return HostPlace.PAGEABLE, HostPlace.DISK
         return tuple(HostPlace)
+
+    def _has_room_on_disk(self, choice: PlanChoice) -> bool:
+        needed, free = self._memory.on_disk(choice), self._machine.now.disk_free_bytes
+        return not needed or free is None or needed + DISK_RESERVE_BYTES <= free
 
     def _releases(self) -> tuple[bool, ...]:
         return (True,) if self._limits.smaller_tiles and not self._is_processor else (False, True)
@@ -180,7 +193,7 @@ class PlanSearch:
 
     def _weighed(self, choice: PlanChoice) -> _Weighed | None:
         """Return what a choice takes and costs, None where it does not fit."""
-        if not self._can_wait(choice):
+        if not self._can_wait(choice) or not self._has_room_on_disk(choice):
             return None
         places = self._encoders(choice)
         needs = self._memory.phases(choice, places)

@@ -15,7 +15,8 @@ from engine.planning.workload import Workload
 from engine.protocol.diffusion_settings import Precision, Solver
 
 MOST_ROWS = 8192
-"""Rows of an adapter's attention that are computed at once."""
+"""Rows of an adapter's attention, of several latent frames, that are computed at once: more is no faster and
+takes more memory."""
 
 _SMALL_TENSORS = 1.01
 """Sums of norms, windows' places and the like: measured, a part in a hundred of the rest at most."""

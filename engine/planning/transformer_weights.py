@@ -30,9 +30,11 @@ def block_bytes(size: TransformerSize, precision: Precision, storage: WeightStor
     return _linears(shapes, precision, storage) + norms + _ALIGNMENT_BYTES
 
 
-def key_value_projection_bytes(size: TransformerSize, precision: Precision, storage: WeightStorage) -> int:
-    """Return a block's `to_k`, `to_v`, `add_k_proj`, `add_v_proj` [C, C]: used once, then dropped."""
-    return _linears([(size.width, size.width)] * 4, precision, storage) + _ALIGNMENT_BYTES
+def key_value_projection_bytes(size: TransformerSize, precision: Precision) -> int:
+    """Return a block's `to_k`, `to_v`, `add_k_proj`, `add_v_proj` [C, C]: used once, then dropped, and never
+    kept in 8 bits.
+    """
+    return _linears([(size.width, size.width)] * 4, precision, WeightStorage.FULL) + _ALIGNMENT_BYTES
 
 
 def converted_weight_bytes(size: TransformerSize, precision: Precision, storage: WeightStorage) -> int:
@@ -40,6 +42,22 @@ def converted_weight_bytes(size: TransformerSize, precision: Precision, storage:
     if storage is WeightStorage.FULL:
         return 0
     return max(size.feed_forward, size.width) * size.width * NUMBER_BYTES[precision]
+
+
+def cast_weight_bytes(size: TransformerSize, precision: Precision, rows: int) -> int:
+    """Return what the processor takes beside it while it is made: the weight and the product with its scales
+    in float32; less the hidden layer [n, M] of so many `rows`, which is not there yet.
+    """
+    if precision is Precision.FLOAT32:
+        return 0
+    casts = 2 * max(size.feed_forward, size.width) * size.width * FLOAT32_BYTES
+    return max(0, casts - rows * size.feed_forward * NUMBER_BYTES[precision])
+
+
+def scaling_bytes(size: TransformerSize, precision: Precision) -> int:
+    """Return what the host takes while a weight is turned to 8 bits: it in float32, and divided by scales."""
+    copies = 1 if precision is Precision.FLOAT32 else 2
+    return copies * max(size.feed_forward, size.width) * size.width * FLOAT32_BYTES
 
 
 def fixed_bytes(size: TransformerSize, precision: Precision) -> int:

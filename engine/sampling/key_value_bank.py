@@ -21,12 +21,11 @@ from diffusers.models.transformers.transformer_wan import WanAttention, WanTrans
 from engine.networks.adapter_attention import KeysValues, with_zero_token
 from engine.networks.adapter_projections import AdapterProjections
 from engine.planning.adapter_names import AdapterName
+from engine.planning.character_tokens import MOST_KEPT_TOKENS
 from engine.planning.guidance import TextRole
 from engine.sampling.conditions import ShotConditions
 
 _KINDS = ("keys", "values")
-MOST_KEPT_TOKENS = 5000
-"""Of one character and adapter: those of the longest pass, 24 for each of 201 frames, are kept."""
 
 
 class CharacterKeysValues(Mapping[int, KeysValues]):

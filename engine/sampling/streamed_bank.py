@@ -13,14 +13,13 @@ from engine.memory.copy_lane import CopyLane
 from engine.memory.flat_buffer import FlatLayout
 from engine.memory.item_source import HostItems
 from engine.memory.read_ahead import streamable
+from engine.planning.buffer_counts import BANK_SLOTS
 from engine.sampling.key_value_bank import (
     BlockKeysValues,
     CastKeysValues,
     kept_tensors,
     with_kept_tensors,
 )
-
-_SLOTS = 2
 
 
 class StreamedBank:
@@ -48,7 +47,7 @@ class StreamedBank:
             raise ValueError("there are no blocks")
         source = streamable(items, range(len(layouts)), lane)
         self._streamer: BlockStreamer[dict[str, torch.Tensor]] = BlockStreamer(
-            source, layouts, make=_as_they_are, lane=lane, residents={}, slots=_SLOTS
+            source, layouts, make=_as_they_are, lane=lane, residents={}, slots=BANK_SLOTS
         )
 
     def __len__(self) -> int:

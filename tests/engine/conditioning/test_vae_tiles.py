@@ -7,11 +7,12 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from engine.conditioning.vae_tiles import LEAST_SIDE, span_shares, tile_overlap, tile_spans, tiles_of
+from engine.conditioning.vae_tiles import span_shares, tile_spans, tiles_of
+from engine.planning.tile_counting import LEAST_TILE_SIDE, tile_overlap
 from engine.protocol.errors import BugError
 
 lengths = st.integers(1, 200)
-sides = st.integers(LEAST_SIDE, 64)
+sides = st.integers(LEAST_TILE_SIDE, 64)
 points = st.sampled_from([1, 8])
 
 
@@ -75,7 +76,7 @@ def test_two_tiles_that_overlap_widely_fade_in_the_middle_of_it():
     assert torch.equal(first.flip(0), second)
 
 
-@pytest.mark.parametrize("side", [LEAST_SIDE - 1, 1, 0, -16])
+@pytest.mark.parametrize("side", [LEAST_TILE_SIDE - 1, 1, 0, -16])
 def test_tiles_that_are_hardly_more_than_their_overlap_are_refused(side):
     with pytest.raises(BugError, match="smaller than 8"):
         tiles_of(40, 40, side)

@@ -9,9 +9,6 @@ import torch
 from engine.bundles.installed_bundle import PartName
 from engine.conditioning.condition_cache import ConditionCache
 from engine.conditioning.prompt import PROMPT_TOKENS
-from engine.networks.adapter_attention import MOST_ROWS
-from engine.planning import step_memory
-from engine.planning.character_tokens import MOST_KEPT_TOKENS
 from engine.planning.planner import best_plan
 from engine.planning.workload import demand_of, workload_of
 from engine.protocol.curves import Channel, Curve, CurveKey, Interpolation
@@ -22,7 +19,6 @@ from engine.renderers.diffusion_characters import Watch
 from engine.renderers.diffusion_conditions import ShotPreparation
 from engine.renderers.diffusion_models import BundleModels
 from engine.renderers.diffusion_record import diffusion_record
-from engine.sampling import key_value_bank
 from tests.diffusion_cast import driven, plate_of, speaking
 from tests.engine.planning.machines import GB, card, processor
 from tests.render_watching import Watching
@@ -143,9 +139,7 @@ def timelines(shot, name):
         yield from (len(character.tokens_KD) for character in cut.adapters[name].values())
 
 
-def test_limits_that_networks_have_too_are_the_same_here(verified_bundle):
-    assert MOST_KEPT_TOKENS == key_value_bank.MOST_KEPT_TOKENS
-    assert step_memory.MOST_ROWS == MOST_ROWS
+def test_token_counts_that_networks_have_too_are_the_same_here(verified_bundle):
     assert verified_bundle.sizes[PartName.IMAGE_ENCODER]["image_tokens"] == 257
     assert PROMPT_TOKENS == 512
 

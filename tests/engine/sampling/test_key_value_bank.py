@@ -3,10 +3,11 @@
 import pytest
 import torch
 
+from engine.planning.character_tokens import MOST_KEPT_TOKENS
 from engine.planning.guidance import GuidanceScales
 from engine.sampling import key_value_bank as bank_module
 from engine.sampling.guided_velocity import GuidedVelocity
-from engine.sampling.key_value_bank import MOST_KEPT_TOKENS, bank_bytes, key_value_bank
+from engine.sampling.key_value_bank import bank_bytes, key_value_bank
 from tests.engine.sampling.random_shots import EXPRESSION, VOICE, random_model, random_shot
 
 LONGEST_PASS_FRAMES = 201
