@@ -13,6 +13,8 @@ _SAID = (
     "out of memory",
     "insufficient memory",
     "alloc_failed",
+    "could not create a primitive",  # oneDNN without room for a convolution
+    "could not create a memory object",
 )
 
 

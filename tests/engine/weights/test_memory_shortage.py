@@ -54,6 +54,7 @@ def test_what_libraries_raise_for_too_little_memory_is_known(ask):
         (OSError(errno.ENOMEM, "Cannot allocate memory"), True),
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB."), True),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)"), True),
+        (RuntimeError("could not create a primitive"), True),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied (512x64 and 80x96)"), False),
         (OSError(errno.ENOSPC, "No space left on device"), False),
         (ValueError("bad magic number"), False),
