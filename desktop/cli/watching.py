@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from engine.client import EngineClient
+from engine.client_events import EngineEvent
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.jobs import FINISHED_STATES, JobState, JobView
 from engine.protocol.messages import GetJob, GetStatus, JobChanged, JobRemoved, QueueChanged
@@ -66,15 +67,10 @@ async def watch_jobs(client: EngineClient, jobs: Iterable[JobView], bars: JobBar
             bars.update(job)
         if waiting:
             async for event in client.events():
-                if isinstance(event, JobChanged) and event.job.job_id in latest:
-                    latest[event.job.job_id] = event.job
-                    bars.update(event.job)
-                    if event.job.state in FINISHED_STATES:
-                        waiting.discard(event.job.job_id)
-                elif isinstance(event, JobRemoved):
-                    waiting.discard(event.job_id)
-                elif isinstance(event, QueueChanged):
+                if isinstance(event, QueueChanged):
                     await _tell_if_paused(client)
+                else:
+                    _take_in(event, latest, waiting, bars)
                 if not waiting:
                     break
     if waiting:
@@ -84,6 +80,16 @@ async def watch_jobs(client: EngineClient, jobs: Iterable[JobView], bars: JobBar
             code=ErrorCode.ENGINE_UNREACHABLE,
         )
     return tuple(latest.values())
+
+
+def _take_in(event: EngineEvent, latest: dict[str, JobView], waiting: set[str], bars: JobBars) -> None:
+    if isinstance(event, JobChanged) and event.job.job_id in latest:
+        latest[event.job.job_id] = event.job
+        bars.update(event.job)
+        if event.job.state in FINISHED_STATES:
+            waiting.discard(event.job.job_id)
+    elif isinstance(event, JobRemoved):
+        waiting.discard(event.job_id)
 
 
 async def _tell_if_paused(client: EngineClient) -> None:
