@@ -27,7 +27,7 @@ def making_lines(take: TakeRecord) -> tuple[str, ...]:
         lines += _settings_lines(origin.settings)
     if origin.record is not None:
         lines += _record_lines(origin.record)
-    return lines
+    return (*lines, *(f"note: {warning}" for warning in origin.warnings))
 
 
 def _settings_lines(settings: DiffusionSettings) -> tuple[str, ...]:

@@ -72,6 +72,7 @@ def _answer(store: ProjectStore, take: TakeRecord, names: dict[str, str]) -> dic
         "renderer": take.renderer,
         "diffusion_settings": origin.settings,
         "diffusion_record": origin.record,
+        "warnings": origin.warnings,
         "seed": take.seed,
         "rating": take.rating,
         "notes": take.notes,

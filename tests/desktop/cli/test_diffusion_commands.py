@@ -148,6 +148,7 @@ def test_a_finished_take_tells_how_it_was_made_and_that_it_is_noise(masque, wait
         height=request.height,
         has_alpha=False,
         files=(),
+        warnings=("Memory ran out while denoising.",),
         diffusion=DiffusionRecord(
             settings=request.diffusion,
             weights={"vae": "5" * 64},
@@ -171,6 +172,7 @@ def test_a_finished_take_tells_how_it_was_made_and_that_it_is_noise(masque, wait
     take = masque("takes", waiting)["takes"][0]
     assert take["status"] == "done"
     assert take["diffusion_record"]["random_weights"] is True
+    assert take["warnings"] == ["Memory ran out while denoising."]
     assert take["diffusion_record"]["settings"]["bundle"] == "tiny"
     assert run(["takes", str(waiting), "--scene", "Duet", "--take", "1"]) == 0
     told = capsys.readouterr().out
@@ -182,6 +184,7 @@ def test_a_finished_take_tells_how_it_was_made_and_that_it_is_noise(masque, wait
         "10 of 40 blocks on the card, keys and values on the card, 8,192 tokens at a time\n"
     ) in told
     assert f"weights: vae {'5' * 64}" in told
+    assert "note: Memory ran out while denoising.\n" in told
     assert run(["info", str(waiting)]) == 0
     assert "diffusion, tiny, 2 steps, random weights: noise" in capsys.readouterr().out
 
