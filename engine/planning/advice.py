@@ -1,15 +1,16 @@
 """Why a render does not fit a machine, in one sentence, and what to change: tried out, the best first."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from math import ceil, floor
 
-from engine.planning.least_memory import least_memory
+from engine.planning.least_memory import LeastMemory, least_memory
 from engine.planning.machine import Machine
-from engine.planning.plan_limits import device_budget, host_budget
+from engine.planning.plan_limits import DISK_RESERVE_BYTES, device_budget, host_budget
 from engine.planning.step_down import NextStep
 from engine.planning.workload import Workload
 from engine.protocol.diffusion_settings import Precision
-from engine.protocol.memory_plan import NoPlan
+from engine.protocol.memory_plan import Concession, NoPlan
 
 Fits = Callable[[Machine, Workload, NextStep], bool]
 
@@ -17,32 +18,57 @@ _SMALLER = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2)
 _OTHERS_MATTER_BYTES = 300_000_000
 
 
-def refusal(machine: Machine, workload: Workload, step: NextStep, fits: Fits) -> NoPlan:
-    """Return why no plan from a rung on fits, and what would."""
-    least = least_memory(machine, workload)
+def refusal(
+    machine: Machine, workload: Workload, step: NextStep, fits: Fits, *, rungs: Sequence[Concession]
+) -> NoPlan:
+    """Return why no plan of these rungs fits, and what would."""
+    least = least_memory(machine, workload, rungs)
     return NoPlan(
         device=machine.identity.device,
         device_budget_bytes=device_budget(machine),
         least_bytes=least.device_bytes,
-        reason=_reason(machine, least.device_bytes, least.host_bytes),
-        changes=tuple(_changes(machine, workload, step, fits)),
+        reason=_reason(machine, least),
+        changes=tuple(_changes(machine, workload, step, fits, least)),
     )
 
 
-def _reason(machine: Machine, device_bytes: int, host_bytes: int) -> str:
+def _reason(machine: Machine, least: LeastMemory) -> str:
+    """Return what is short: the device, else the host, else the disk that stands in for it."""
     budget, host = device_budget(machine), host_budget(machine)
-    if device_bytes > budget and not machine.identity.is_processor:
+    if least.device_bytes > budget:
+        whose = "computer" if machine.identity.is_processor else "card"
+        return _short(least.device_bytes, f"the {whose}'s memory", budget)
+    if least.host_bytes > host:
+        return _short(least.host_bytes, "the computer's memory", host)
+    lacking = _lacking_on_disk(machine, least)
+    if lacking > 0:
+        free = machine.now.disk_free_bytes or 0
         return (
-            f"It needs {_size(device_bytes)} of the card's memory at least, and {_size(budget)} can be used."
+            "The computer's memory cannot hold its weights, and on the disk they take "
+            f"{_at_least(lacking + free)}, where {_at_most(free)} are free."
         )
-    needed = max(host_bytes, device_bytes) if machine.identity.is_processor else host_bytes
-    free = min(host, budget) if machine.identity.is_processor else host
-    return f"It needs {_size(needed)} of the computer's memory at least, and {_size(free)} can be used."
+    return "No way was found to fit it into this machine's memory."
 
 
-def _changes(machine: Machine, workload: Workload, step: NextStep, fits: Fits) -> Iterator[str]:
+def _short(needed: int, whose: str, free: int) -> str:
+    return f"It needs {_at_least(needed)} of {whose} at least, and {_at_most(free)} can be used."
+
+
+def _lacking_on_disk(machine: Machine, least: LeastMemory) -> int:
+    """Return how much has to become free on the disk."""
+    free = machine.now.disk_free_bytes
+    return least.disk_bytes + DISK_RESERVE_BYTES - free if least.disk_bytes and free is not None else 0
+
+
+def _changes(
+    machine: Machine, workload: Workload, step: NextStep, fits: Fits, least: LeastMemory
+) -> Iterator[str]:
+    lacking = _lacking_on_disk(machine, least)
+    if lacking > 0 and fits(replace(machine, now=replace(machine.now, disk_free_bytes=None)), workload, step):
+        yield f"Free {_at_least(lacking)} on the disk where Masque keeps its cache."
     if _fits_without_others(machine, workload, step, fits):
-        yield f"Close other programs that use the graphics card: they take {_size(machine.now.others_bytes)}."
+        taken = _at_most(machine.now.others_bytes)
+        yield f"Close other programs that use the graphics card: they take {taken}."
     if machine.now.limit_bytes is not None:
         free = replace(machine, now=replace(machine.now, limit_bytes=None))
         if fits(free, workload, step):
@@ -94,5 +120,10 @@ def _fewer_characters(workload: Workload) -> Workload | None:
     return replace(workload, segments=segments)
 
 
-def _size(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+def _at_least(count: int) -> str:
+    """Return a size that is needed, rounded up: it is never told as equal to what is free."""
+    return f"{ceil(count / 1e8) / 10:.1f} GB" if count >= 1e9 else f"{ceil(count / 1e6)} MB"
+
+
+def _at_most(count: int) -> str:
+    return f"{floor(count / 1e8) / 10:.1f} GB" if count >= 1e9 else f"{floor(count / 1e6)} MB"

@@ -131,13 +131,16 @@ class PhaseMemory:
     def host(self, choice: PlanChoice, places: EncoderPlaces, phases: dict[PlanPhase, int]) -> int:
         """Return the most host memory the process takes, itself among it.
 
-        Encoders come one after another, before the transformer.
+        Encoders come one after another, before the transformer and after the adapters.
         """
         held = self.process_and_held(choice)
         if self._on_processor:
             return held + max(*phases.values(), phases[PlanPhase.KEYS_AND_VALUES] + self.loading(choice))
-        encoders = PROCESS_BYTES + CARD_PROCESS_BYTES + self._encoder_on_host(choice, places)
-        return max(encoders, held + self._blocks_on_host(choice))
+        adapters = adapter_bytes(self._workload, choice.segment, choice.precision)
+        process = PROCESS_BYTES + CARD_PROCESS_BYTES
+        return max(
+            process + adapters + self._encoder_on_host(choice, places), held + self._blocks_on_host(choice)
+        )
 
     def process_and_held(self, choice: PlanChoice) -> int:
         """Return the host memory of the process and of what it holds beside blocks and phases.

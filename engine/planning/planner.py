@@ -29,7 +29,7 @@ def plan_render(
     """Return the fastest plan that gives up so much and fits, or why there is none."""
     step = NextStep(concession=concession)
     found = PlanSearch(machine, workload, step).best()
-    return refusal(machine, workload, step, _fits) if found is None else found
+    return refusal(machine, workload, step, _fits, rungs=(concession,)) if found is None else found
 
 
 def best_plan(
@@ -46,11 +46,12 @@ def best_plan(
     latents, nor is a picture that is not cut.
     """
     least = NextStep(concession=at_least, encoders=encoders, tile_at_most=tile_at_most)
-    for concession in LADDER[LADDER.index(at_least) :]:
+    rungs = LADDER[LADDER.index(at_least) :]
+    for concession in rungs:
         found = PlanSearch(machine, workload, replace(least, concession=concession)).best()
         if found is not None:
             return found
-    return refusal(machine, workload, least, _fits)
+    return refusal(machine, workload, least, _fits, rungs=rungs)
 
 
 def next_step(machine: Machine, workload: Workload, failed: MemoryPlan, phase: PlanPhase) -> NextStep | None:

@@ -29,8 +29,8 @@ UNFOLDED_UP_TO = 20_480
 """The processor unfolds a convolution's input into columns where channels x frames x rows are no more."""
 
 BLEND_BYTES = 3 * 2**29
-"""Of features and pictures of tiles that are on the host at a time: enough for 81 frames of 1280 x 720. A tile
-is then decoded to its end in one visit."""
+"""Of features and pictures of tiles that are on the host at a time: enough for 81 frames of 1280 x 720. A
+tile is then decoded to its end in one visit."""
 
 _ATTENTION_TENSORS = 9
 """As large as a latent frame's features: its norm, queries, keys and values in both orders, the result."""

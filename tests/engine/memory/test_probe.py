@@ -6,7 +6,9 @@ import psutil
 import pytest
 import torch
 
-from engine.memory import arithmetic_rate, host_memory
+from engine.locations import engine_locations
+from engine.memory import arithmetic_rate, host_memory, probe
+from engine.memory.block_file import BLOCK_FOLDER
 from engine.memory.device import limit_this_process
 from engine.memory.driver_version import driver_version
 from engine.memory.probe import ProbeEffort, has_eight_bit, machine_identity, measure_rates, memory_now
@@ -34,6 +36,27 @@ def card(monkeypatch):
     ):
         monkeypatch.setattr(torch.cuda, name, answer)
     return numbers
+
+
+def test_blocks_may_take_what_is_free_on_the_disk_and_what_they_take_there_already(tmp_path, monkeypatch):
+    monkeypatch.setenv("MASQUE_HOME", str(tmp_path))
+    usage = SimpleNamespace(total=9 * GB, used=4 * GB, free=5 * GB)
+    monkeypatch.setattr(probe.shutil, "disk_usage", lambda folder: usage)
+    assert memory_now(PROCESSOR).disk_free_bytes == 5 * GB
+    folder = engine_locations().cache / BLOCK_FOLDER
+    folder.mkdir()
+    (folder / "blocks-0.masque-blocks").write_bytes(bytes(1000))
+    (folder / "another").write_bytes(bytes(10))
+    assert memory_now(PROCESSOR).disk_free_bytes == 5 * GB + 1000
+
+
+def test_a_disk_that_does_not_answer_is_not_known(tmp_path, monkeypatch):
+    def gone(folder):
+        raise OSError
+
+    monkeypatch.setenv("MASQUE_HOME", str(tmp_path))
+    monkeypatch.setattr(probe.shutil, "disk_usage", gone)
+    assert memory_now(PROCESSOR).disk_free_bytes is None
 
 
 def test_the_processors_memory_is_the_hosts():

@@ -9,8 +9,10 @@ import pytest
 
 from engine.planning.machine import MachineIdentity, MachineRates
 from engine.planning.machine_store import store_rates, stored_rates
+from engine.planning.machine_text import machine_from_json, machine_to_json
 from engine.protocol.diffusion_settings import Precision
 from engine.protocol.errors import ErrorCode, UserError
+from tests.engine.planning import machines
 
 CARD = MachineIdentity(
     device="Card 12",
@@ -125,3 +127,16 @@ def test_a_full_disk_leaves_what_was_stored(tmp_path, monkeypatch):
     assert refusal.value.report.code is ErrorCode.DISK_FULL
     assert stored_rates(tmp_path, CARD) == RATES
     assert [entry.name for entry in tmp_path.iterdir()] == ["machine.json"]
+
+
+def test_a_machine_travels_as_text_and_one_of_before_disks_were_looked_at_is_read():
+    machine = replace(
+        machines.card(12 * machines.GB),
+        now=replace(machines.card(12 * machines.GB).now, disk_free_bytes=7 * machines.GB),
+    )
+    entry = json.loads(json.dumps(machine_to_json(machine)))
+    assert machine_from_json(entry) == machine
+    del entry["now"]["disk_free_bytes"]
+    assert machine_from_json(entry) == machines.card(12 * machines.GB)
+    with pytest.raises(ValueError, match="below zero"):
+        machine_from_json({**entry, "now": {**entry["now"], "disk_free_bytes": -1}})

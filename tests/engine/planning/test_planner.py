@@ -1,7 +1,7 @@
 """A plan never takes more than there is, is never slower with more, and is the same every time."""
 
+import re
 from dataclasses import replace
-from fractions import Fraction
 from itertools import pairwise
 
 import msgspec
@@ -9,15 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.planning.adapter_names import AdapterName
 from engine.planning.machine import MachineRates
-from engine.planning.network_sizes import BundleSizes, EncoderSize, SpeechSize, TransformerSize, VaeSize
 from engine.planning.plan_limits import LADDER, device_budget
 from engine.planning.plan_search import spread
-from engine.planning.planner import best_plan, next_step, plan_render
-from engine.planning.shot_cutting import AdapterLoad, BranchCount, SegmentLoad
-from engine.planning.workload import Workload
-from engine.protocol.diffusion_settings import Precision, Solver
+from engine.planning.planner import best_plan, plan_render
+from engine.planning.vae_memory import decoding_bytes
+from engine.protocol.diffusion_settings import Precision
 from engine.protocol.memory_plan import (
     BankPlace,
     Bottleneck,
@@ -30,92 +27,9 @@ from engine.protocol.memory_plan import (
     WeightStorage,
 )
 from tests.engine.planning.machines import GB, card, processor
+from tests.engine.planning.workloads import PUBLISHED, memory, shots, workload
 
-SPEAKING = frozenset({AdapterName.EXPRESSION, AdapterName.VOICE})
-
-
-def encoder(parameters, width, layers, heads, feed_forward, embedding):
-    return EncoderSize(
-        parameters=parameters,
-        width=width,
-        layers=layers,
-        heads=heads,
-        feed_forward=feed_forward,
-        embedding=embedding,
-    )
-
-
-PUBLISHED = BundleSizes(
-    transformer=TransformerSize(
-        width=5120,
-        heads=40,
-        blocks=40,
-        feed_forward=13824,
-        frequency_width=256,
-        text_width=4096,
-        image_width=1280,
-        image_tokens=257,
-        channels_in=36,
-        channels_out=16,
-    ),
-    text_encoder=encoder(5_680_910_336, 4096, 24, 64, 10240, 256384 * 4096),
-    image_encoder=encoder(630_766_080, 1280, 32, 16, 5120, 1280 * 5120),
-    speech_encoder=SpeechSize(encoder=encoder(94_371_712, 768, 12, 12, 3072, 768 * 3072), channels=512),
-    vae=VaeSize(parameters=126_892_531, channels=96, residual_blocks=2, latent_channels=16),
-    adapter_widths={AdapterName.EXPRESSION: 2048, AdapterName.VOICE: 2048},
-)
-
-
-def segment(frames, *, pieces=1, characters=1, branches=2, steps=30, timeline=None):
-    latents = (frames - 1) // 4 + 1
-    loads = tuple(
-        AdapterLoad(
-            name=name,
-            width=2048,
-            characters=characters,
-            tokens=timeline or tokens,
-            window=window,
-            is_whole=characters == 1,
-            shared_of_frame=0.8,
-            own_of_frame=0.2 if characters > 1 else 0.0,
-        )
-        for name, tokens, window in (
-            (AdapterName.EXPRESSION, 24 * frames, 97),
-            (AdapterName.VOICE, 50 * frames // 23, 17),
-        )
-    )
-    speaking = (SPEAKING, *(frozenset(),) * (branches - 1))
-    return SegmentLoad(
-        segment_frames=frames,
-        latent_frames=latents,
-        piece_latents=latents,
-        pieces=pieces,
-        windows=1,
-        known_latents=0 if pieces == 1 else 4,
-        steps=(BranchCount(speaking=speaking, times=steps * pieces),),
-        adapters=loads,
-    )
-
-
-def workload(width=832, height=480, frames=81, *, pieces=1, precision=Precision.AUTO, **changes):
-    segments = [segment(frames, pieces=pieces, **changes)]
-    for shorter in (frames // 8 * 4 + 1, 17):
-        if shorter < segments[-1].segment_frames:
-            more = -(-frames * pieces // shorter)
-            segments.append(segment(shorter, pieces=more, **changes))
-    return Workload(
-        sizes=PUBLISHED,
-        precision=precision,
-        model_width=width,
-        model_height=height,
-        model_frames=frames * pieces,
-        steps=30,
-        solver=Solver.EULER,
-        texts=2,
-        voices=1,
-        voice_s=Fraction(frames * pieces, 23),
-        segments=tuple(segments),
-    )
+host_memory = st.sampled_from([40 * GB, 64 * GB, 128 * GB])
 
 
 def is_sound(plan, machine, asked):
@@ -133,23 +47,10 @@ def is_sound(plan, machine, asked):
     return True
 
 
-memory = st.floats(min_value=3, max_value=90).map(lambda size: int(size * GB))
-host_memory = st.sampled_from([40 * GB, 64 * GB, 128 * GB])
-sizes = st.sampled_from([(832, 480), (512, 512), (1280, 720), (256, 256)])
-shots = st.builds(
-    lambda size, frames, pieces, characters, branches: workload(
-        *size, frames, pieces=pieces, characters=characters, branches=branches
-    ),
-    size=sizes,
-    frames=st.sampled_from([17, 49, 81]),
-    pieces=st.sampled_from([1, 3]),
-    characters=st.integers(1, 3),
-    branches=st.integers(1, 4),
-)
 rungs = st.sampled_from(LADDER)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(size=memory, host=host_memory, asked=shots, rung=rungs)
 def test_a_plan_takes_no_more_than_there_is_and_is_the_same_every_time(size, host, asked, rung):
     machine = card(size, host_bytes=host)
@@ -162,115 +63,53 @@ def test_a_plan_takes_no_more_than_there_is_and_is_the_same_every_time(size, hos
         assert found.reason.endswith(".")
 
 
-@settings(max_examples=25, deadline=None)
-@given(size=memory, more=st.floats(min_value=0.01, max_value=2), asked=shots, rung=rungs)
-def test_more_memory_is_never_slower_and_never_gives_up_more(size, more, asked, rung):
-    less, greater = card(size), card(int(size * (1 + more)))
-    found, better = plan_render(less, asked, concession=rung), plan_render(greater, asked, concession=rung)
+def of_more(machine, kind, more):
+    """The same machine with more memory of one kind."""
+    now, rates = machine.now, machine.rates
+    if kind == "host":
+        return replace(machine, now=replace(now, host_free_bytes=int(now.host_free_bytes * more)))
+    if kind == "pinnable":
+        return replace(machine, rates=replace(rates, pinnable_bytes=int(rates.pinnable_bytes * more)))
+    if kind == "disk":
+        return replace(machine, now=replace(now, disk_free_bytes=int(now.disk_free_bytes * more)))
+    return replace(machine, now=replace(now, device_free_bytes=int(now.device_free_bytes * more)))
+
+
+some_cards = st.builds(
+    lambda size, host, pinnable, disk: of_disk(card(size, host_bytes=host, pinnable_bytes=pinnable), disk),
+    size=memory,
+    host=st.integers(12, 90).map(lambda size: size * GB),
+    pinnable=st.integers(0, 40).map(lambda size: size * GB),
+    disk=st.integers(0, 40).map(lambda size: size * GB),
+)
+some_processors = st.builds(
+    lambda host, disk: of_disk(processor(host * GB), disk * GB),
+    host=st.integers(20, 120),
+    disk=st.integers(0, 80),
+)
+
+
+def of_disk(machine, free_bytes):
+    """A machine with so much room on its disk."""
+    return replace(machine, now=replace(machine.now, disk_free_bytes=free_bytes))
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    machine=st.one_of(some_cards, some_processors),
+    kind=st.sampled_from(["device", "host", "pinnable", "disk"]),
+    more=st.floats(min_value=1.01, max_value=3),
+    asked=shots,
+    rung=rungs,
+)
+def test_more_memory_of_any_kind_is_never_slower_and_never_gives_up_more(machine, kind, more, asked, rung):
+    greater = of_more(machine, kind, more)
+    found, better = plan_render(machine, asked, concession=rung), plan_render(greater, asked, concession=rung)
     if isinstance(found, MemoryPlan):
         assert isinstance(better, MemoryPlan)
         assert better.seconds <= found.seconds * (1 + 1e-9)
-    first, second = best_plan(less, asked), best_plan(greater, asked)
-    if isinstance(first, MemoryPlan):
-        assert isinstance(second, MemoryPlan)
+        first, second = best_plan(machine, asked), best_plan(greater, asked)
         assert LADDER.index(second.concession) <= LADDER.index(first.concession)
-
-
-PLACES = list(EncoderPlace)
-WHOLE = 10**6
-"""Wider than any picture."""
-
-
-def depth(plan):
-    """How far a plan has stepped down, in each of the three ways."""
-    tile = WHOLE if plan.tile_at_most is None else plan.tile_at_most
-    return LADDER.index(plan.concession), PLACES.index(plan.encoders), -tile
-
-
-def stepped(machine, asked, plan, phase):
-    """The plan of the next step, None at the ladder's end."""
-    step = next_step(machine, asked, plan, phase)
-    if step is None:
-        return None
-    found = best_plan(
-        machine,
-        asked,
-        at_least=step.concession,
-        encoders=step.encoders,
-        tile_at_most=step.tile_at_most,
-    )
-    assert (found.concession, found.encoders, found.tile_at_most) == (
-        step.concession,
-        step.encoders,
-        step.tile_at_most,
-    )
-    return found
-
-
-def down_the_ladder(machine, asked, phase):
-    """The plans of a render that runs out of memory in the same phase again and again."""
-    plans = [best_plan(machine, asked)]
-    while isinstance(plans[-1], MemoryPlan) and (plan := stepped(machine, asked, plans[-1], phase)):
-        plans.append(plan)
-    return plans if isinstance(plans[0], MemoryPlan) else []
-
-
-machines = st.one_of(
-    memory.map(card),
-    st.floats(min_value=20, max_value=90).map(lambda size: processor(int(size * GB))),
-)
-
-
-@settings(max_examples=20, deadline=None)
-@given(machine=machines, asked=shots, phase=st.sampled_from(list(PlanPhase)))
-def test_the_ladder_ends_and_each_step_takes_notably_less(machine, asked, phase):
-    plans = down_the_ladder(machine, asked, phase)
-    for before, after in pairwise(plans):
-        assert all(low <= high for low, high in zip(depth(before), depth(after), strict=True))
-        assert depth(before) != depth(after)
-        needed, needs = before.need(phase).device_bytes, after.need(phase).device_bytes
-        assert needs <= 0.95 * needed
-        if not machine.identity.is_processor:
-            assert needed - needs >= 256_000_000 or needed < GB
-    if plans and phase not in (PlanPhase.DENOISING, PlanPhase.KEYS_AND_VALUES):
-        assert {plan.segment_frames for plan in plans} == {plans[0].segment_frames}
-
-
-@settings(max_examples=15, deadline=None)
-@given(size=memory, asked=shots, failing=st.lists(st.sampled_from(list(PlanPhase)), max_size=40))
-def test_the_ladder_ends_whatever_fails_in_turn(size, asked, failing):
-    machine = card(size)
-    plan = best_plan(machine, asked)
-    for phase in failing if isinstance(plan, MemoryPlan) else ():
-        after = stepped(machine, asked, plan, phase)
-        if after is not None:
-            assert depth(after) != depth(plan)
-            assert all(low <= high for low, high in zip(depth(plan), depth(after), strict=True))
-            plan = after
-
-
-def test_pictures_that_do_not_fit_are_decoded_in_smaller_and_smaller_tiles():
-    plans = down_the_ladder(card(16 * GB), workload(1280, 720, pieces=2), PlanPhase.DECODING)
-    tiles = [plan.tile_latents for plan in plans if plan.tile_latents is not None]
-    assert tiles == sorted(tiles, reverse=True)
-    assert tiles[-1] in (16, 24)
-    assert all(plan.concession in LADDER[: LADDER.index(Concession.SMALLER_TILES) + 1] for plan in plans)
-
-
-@pytest.mark.parametrize(
-    ("phase", "name"),
-    [
-        (PlanPhase.PROMPT, "text_encoder"),
-        (PlanPhase.PLATE_PICTURE, "image_encoder"),
-        (PlanPhase.SPEECH, "speech_encoder"),
-    ],
-)
-def test_an_encoder_that_does_not_fit_goes_further_from_the_device(phase, name):
-    plans = down_the_ladder(card(24 * GB), workload(), phase)
-    places = [getattr(plan, name) for plan in plans]
-    assert places[0] is EncoderPlace.DEVICE
-    assert places[-1] is EncoderPlace.PROCESSOR
-    assert all(plan.concession is Concession.NONE for plan in plans)
 
 
 @settings(max_examples=40, deadline=None)
@@ -407,3 +246,46 @@ def test_a_smaller_size_that_is_advised_does_fit():
     advice = next(change for change in refused.changes if change.startswith("Choose a smaller size"))
     width, height = map(int, advice.rsplit(" ", 1)[1].rstrip(".").split("x"))
     assert isinstance(best_plan(machine, asked.at_size(width, height)), MemoryPlan)
+
+
+@settings(max_examples=8, deadline=None)
+@given(machine=st.one_of(some_cards, some_processors), limit=st.floats(1, 20), asked=shots)
+def test_a_refusal_never_says_that_less_is_needed_than_there_is(machine, limit, asked):
+    limited = replace(machine, now=replace(machine.now, limit_bytes=int(limit * GB)))
+    refused = best_plan(limited, asked)
+    if isinstance(refused, MemoryPlan):
+        return
+    assert "No way was found" not in refused.reason
+    first, second = re.findall(r"([0-9.]+) (GB|MB)", refused.reason)
+    needed, free = (float(size) * {"GB": 1e9, "MB": 1e6}[unit] for size, unit in (first, second))
+    assert needed > free
+
+
+def test_the_wide_format_on_a_processor_is_refused_for_what_its_text_encoder_takes():
+    refused = best_plan(processor(24 * GB), workload(precision=Precision.FLOAT32))
+    assert refused.least_bytes > 4 * PUBLISHED.text_encoder.parameters
+    assert refused.reason.endswith("of the computer's memory at least, and 22.8 GB can be used.")
+    assert refused.changes == ("Choose the precision bfloat16.",)
+
+
+def test_blocks_wait_on_a_disk_only_where_there_is_room_for_all_of_them():
+    machine, asked = card(12 * GB, host_bytes=20 * GB), workload()
+    plan = best_plan(of_disk(machine, 40 * GB), asked)
+    assert plan.host_place is HostPlace.DISK
+    assert plan == best_plan(machine, asked)
+    refused = best_plan(of_disk(machine, 3 * GB), asked)
+    assert refused.reason.startswith(
+        "The computer's memory cannot hold its weights, and on the disk they take"
+    )
+    assert refused.reason.endswith("where 3.0 GB are free.")
+    assert refused.changes[0].startswith("Free ")
+
+
+def test_whole_pictures_are_decoded_on_a_card_with_room_to_spare():
+    asked = workload(pieces=2)
+    plans = [best_plan(card(size * GB), asked) for size in range(6, 20)]
+    whole = [plan for plan in plans if plan.tile_latents is None]
+    assert 0 < len(whole) < len(plans)
+    vae = asked.sizes.vae
+    chunk = decoding_bytes(vae, asked.latents, asked.latents, on_processor=False)
+    assert all(plan.device_budget_bytes >= 1.15 * chunk + 4 * vae.parameters for plan in whole)

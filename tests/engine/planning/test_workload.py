@@ -60,7 +60,7 @@ def prepared(verified_bundle, cache):
         models = BundleModels(verified_bundle, torch.device("cpu"), plan, Watching(), cache=cache)
         watch = Watch(tell=lambda phase: None, should_stop=lambda: False)
         shot = ShotPreparation(request, models, ConditionCache(cache), watch).prepared(request.diffusion).shot
-        return shot, diffusion_record(shot, models)
+        return shot, diffusion_record(shot, models, shot.pieces)
 
     return prepare
 
