@@ -217,7 +217,8 @@ def test_an_interruption_leaves_nothing_half_registered_and_no_child(masque_home
     assert command.returncode == 130
     assert "Traceback" not in told
     assert not (masque_home / "data" / "models.json").exists()
-    assert not child.is_running()
+    # Whoever takes over the orphan may not have looked at its end yet.
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 
 def children_of(process_id):
