@@ -12,6 +12,7 @@ from torch import nn
 
 from engine.bundles.installed_bundle import InstalledBundle, PartName
 from engine.media.write_errors import writing
+from engine.memory.block_file import BLOCK_FOLDER
 from engine.memory.device import release_cached_memory, torch_dtype
 from engine.memory.library_offload import layer_by_layer
 from engine.networks.adapters import ExpressionAdapter, VoiceAdapter
@@ -32,7 +33,6 @@ from engine.weights.encoder_loaders import (
 from engine.weights.transformer_blocks import TransformerBlocks
 from engine.weights.transformer_loader import open_transformer_blocks
 
-BLOCK_FOLDER = "blocks"
 _STEP_EVERY_S = 5.0
 _LONGEST_LOAD_S = 1800.0
 
