@@ -64,9 +64,17 @@ def passed(shot, installed, shared_cache, tmp_path):
     return compute
 
 
+@pytest.fixture(scope="module")
+def computed():
+    """What was computed with everything on the device, once for all of these tests."""
+    return {}
+
+
 @pytest.fixture
-def resident(passed):
-    return passed()
+def resident(passed, computed):
+    if "resident" not in computed:
+        computed["resident"] = passed()
+    return computed["resident"]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=str)

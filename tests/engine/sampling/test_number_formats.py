@@ -14,8 +14,8 @@ from engine.sampling.guided_velocity import DiffusionModel
 from engine.sampling.key_value_bank import key_value_bank
 from engine.sampling.lockstep import LockstepTransformer, TokenHandling
 from engine.sampling.timestep_embedding import timestep_embedding, timestep_waves
-from tests.held_memory import HeldMemory
 from tests.engine.sampling.random_shots import EXPRESSION, VOICE, random_model, random_shot
+from tests.held_memory import HeldMemory
 
 PLAIN = Branch(text=TextRole.PROMPT)
 FULL = Branch(text=TextRole.PROMPT, adapters=frozenset({EXPRESSION, VOICE}))
