@@ -72,7 +72,7 @@ def _changes(
     if machine.now.limit_bytes is not None:
         free = replace(machine, now=replace(machine.now, limit_bytes=None))
         if fits(free, workload, step):
-            yield "Allow Masque more of the device's memory."
+            yield "Allow Masque more of the memory: set MASQUE_DEVICE_MEMORY higher."
     size = _fitting_size(machine, workload, step, fits)
     if size is not None:
         yield f"Choose a smaller size, for example {size[0]}x{size[1]}."

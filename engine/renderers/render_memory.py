@@ -190,7 +190,7 @@ class RenderMemory:
     def _does_not_fit(self, found: NoPlan) -> UserError:
         self._ladder.begin_anew()
         return UserError(
-            f"“{self._request.scene_name}” does not fit into the memory of {found.device}: {found.reason}",
+            f"“{self._request.scene_name}” does not fit into this machine: {found.reason}",
             next_step=" ".join(found.changes) or "Choose a smaller size.",
             code=ErrorCode.OUT_OF_MEMORY,
             details={"least_bytes": str(found.least_bytes), "budget_bytes": str(found.device_budget_bytes)},

@@ -237,7 +237,7 @@ def test_a_refusal_names_what_would_fit():
     assert isinstance(refused, NoPlan)
     assert refused.changes[0] == "Close other programs that use the graphics card: they take 9.0 GB."
     limited = best_plan(card(24 * GB, limit=GB), workload(1280, 720))
-    assert "Allow Masque more of the device's memory." in limited.changes
+    assert "Allow Masque more of the memory: set MASQUE_DEVICE_MEMORY higher." in limited.changes
 
 
 def test_a_smaller_size_that_is_advised_does_fit():
