@@ -48,6 +48,9 @@ _ENCODER_PLACES = {
 }
 
 
+NOT_COUNTED = "Not counted: starting up, reading clips and following faces in them."
+
+
 def machine_line(seen: SeenMachine, *, supposed: bool) -> str:
     """Return which card it is and what is free; `supposed`: as if the card had this memory."""
     machine, now = seen.machine, seen.machine.now
@@ -69,6 +72,16 @@ def overview(planned: Sequence[Planned], unplanned: Sequence[tuple[str, ErrorRep
     for name, _ in unplanned:
         made.add_row(shown(name), "[red]cannot be rendered[/red]")
     return made
+
+
+def next_steps(planned: Sequence[Planned]) -> str:
+    """Return where more is said: of each scene that will not fit, the first thing to change."""
+    lines = [
+        f"{shown(one.scene)} will not fit: {' '.join(one.refusal.changes[:1]) or one.refusal.reason}"
+        for one in planned
+        if one.refusal is not None
+    ]
+    return "\n".join([*lines, "All of a scene's plan: --scene NAME, or --details."])
 
 
 def full_plan(planned: Planned) -> tuple[RenderableType, ...]:

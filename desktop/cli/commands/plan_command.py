@@ -26,7 +26,7 @@ from desktop.authoring.render_requests import RenderSettings, parse_size
 from desktop.authoring.running_render import A_RENDER_RUNS, SeenMachine, running_render, seen_machine
 from desktop.cli.diffusion_options import with_diffusion_options
 from desktop.cli.failures import ExitCode
-from desktop.cli.plan_text import answer_of, full_plan, machine_line, overview
+from desktop.cli.plan_text import NOT_COUNTED, answer_of, full_plan, machine_line, next_steps, overview
 from desktop.cli.presenting import JsonOption, ProjectArgument, console, present, shown
 from engine.bundles.registry import installed_bundles
 from engine.client import engine_directories
@@ -182,10 +182,14 @@ def _print(
             out.print(f"[yellow]note[/yellow] {A_RENDER_RUNS}", soft_wrap=True)
     if len(planned) + len(unplanned) > 1:
         out.print(overview(planned, unplanned))
+        if not in_full:
+            out.print(next_steps(planned))
     if in_full:
         for one in planned:
             out.print()
             for part in full_plan(one):
                 out.print(part)
+    if any(one.plan is not None for one in planned):
+        out.print(f"[dim]{NOT_COUNTED}[/dim]")
     for name, why in unplanned:
         sys.stderr.write(f"{name}: {why.sentence()}\n")

@@ -9,6 +9,7 @@ from desktop.authoring.running_render import RunningRender
 from desktop.cli.commands import plan_command
 from desktop.cli.failures import ExitCode
 from desktop.cli.main import run
+from desktop.cli.plan_text import NOT_COUNTED
 from engine.bundles.registry import register
 from engine.client import engine_directories
 from engine.protocol.diffusion_settings import Precision
@@ -136,7 +137,8 @@ def test_several_scenes_are_a_table_and_in_full_when_asked(source, two_scenes, c
     install("tiny")
     source.outcome = lambda question: STREAMED if question.request.scene_name == "Duet" else RESIDENT
     lines = told(capsys, two_scenes)
-    assert [line.split()[0] for line in lines[1:]] == ["scene", "Duet", "Still"]
+    assert [line.split()[0] for line in lines[1:4]] == ["scene", "Duet", "Still"]
+    assert lines[4:] == ["All of a scene's plan: --scene NAME, or --details.", NOT_COUNTED]
     assert lines[2].split()[1:4] == ["fits", "with", "streaming"]
     assert not any("keys and values" in line for line in lines)
     assert sum("keys and values" in line for line in told(capsys, two_scenes, "--details")) == 2
@@ -150,6 +152,7 @@ def test_one_scene_of_several_that_does_not_fit_is_seen_in_the_exit_code(source,
     lines = told(capsys, two_scenes, code=ExitCode.DOES_NOT_FIT)
     assert lines[2].split()[1] == "fits"
     assert lines[3].split()[1:4] == ["will", "not", "fit"]
+    assert lines[4].startswith(f"Still will not fit: {REFUSAL.changes[0].split()[0]}")
 
 
 def test_a_scene_that_cannot_be_rendered_does_not_hide_the_others(
