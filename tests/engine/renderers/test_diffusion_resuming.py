@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-from contextlib import contextmanager
 
 import pytest
 
@@ -11,6 +10,7 @@ from engine.renderers import latent_checkpoints
 from engine.renderers.finished_frames import FinishedFrames
 from engine.renderers.motion_frames import MotionFrames
 from tests.diffusion_cast import driven
+from tests.engine.renderers.full_disk import files_no_larger_than
 from tests.render_watching import Watching
 
 PHASES = [
@@ -75,19 +75,6 @@ def undisturbed(masters, long_shot, render):
         render(request)
         masters["long"] = (request.output_directory / "shot.mkv").read_bytes()
     return masters["long"]
-
-
-@contextmanager
-def files_no_larger_than(size_bytes):
-    """Let the system refuse what makes a file larger, as a full disk or a quota does."""
-    import resource  # not on Windows
-
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 @pytest.mark.parametrize("phase", PHASES)
