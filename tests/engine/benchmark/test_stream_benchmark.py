@@ -244,9 +244,9 @@ def test_the_watch_sees_host_memory_that_is_gone_again_and_leaves_no_thread():
     threads = threading.active_count()
     with HostWatch() as watch:
         before = own_bytes()
-        block = torch.ones(8 * 2**20)
-        assert own_bytes() - before > 30 * 2**20
-        assert watch.most_since() > 30 * 2**20
+        block = torch.ones(32 * 2**20)  # 128 MB: whatever the process gives back meanwhile is less than half
+        assert own_bytes() - before > 64 * 2**20
+        assert watch.most_since() > 64 * 2**20
         del block
-        assert watch.most_since() < 30 * 2**20
+        assert watch.most_since() < 64 * 2**20
     assert threading.active_count() == threads
