@@ -56,12 +56,15 @@ class ScaledLinear(nn.Module):
 
 
 def has_eight_bit(device: torch.device) -> bool:
-    """Return whether a device can turn such numbers into others. It need not compute with them."""
+    """Return whether a device can turn such numbers into others, tried with some that they hold exactly.
+
+    It need not compute with them.
+    """
     try:
-        torch.ones(1, device=device).to(EIGHT_BIT).to(torch.float32)
-    except (RuntimeError, TypeError, NotImplementedError):
+        exact = torch.tensor([0.0, 1.5, -LARGEST], device=device)
+        return bool(torch.equal(exact.to(EIGHT_BIT).to(torch.float32), exact))
+    except (RuntimeError, TypeError):
         return False
-    return True
 
 
 def require_eight_bit(device: torch.device) -> None:

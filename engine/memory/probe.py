@@ -13,6 +13,7 @@ from engine.memory.card_failures import card_failures
 from engine.memory.device import compute_precision, device_name, release_cached_memory, torch_dtype
 from engine.memory.disk_rate import disk_rate
 from engine.memory.driver_version import driver_version
+from engine.memory.eight_bit import has_eight_bit
 from engine.memory.host_memory import host_memory, process_bytes
 from engine.memory.transfer_rate import pinnable_bytes, transfer_rate
 from engine.planning.machine import MachineIdentity, MachineRates, MemoryNow
@@ -146,15 +147,6 @@ def has_precision(device: torch.device, precision: Precision) -> bool:
     except UserError:
         return False
     return True
-
-
-def has_eight_bit(device: torch.device) -> bool:
-    """Whether a device converts float8 e4m3 numbers: tried with numbers that it can hold."""
-    exact = torch.tensor([0.0, 1.5, -448.0], device=device)
-    try:
-        return bool(torch.equal(exact.to(torch.float8_e4m3fn).to(torch.float32), exact))
-    except (RuntimeError, TypeError):
-        return False
 
 
 def _card_bytes(device: torch.device) -> int:

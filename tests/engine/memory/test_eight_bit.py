@@ -101,10 +101,10 @@ def test_the_processor_has_such_numbers_and_a_device_without_is_told():
 
 
 def test_a_device_without_such_numbers_is_told(monkeypatch):
-    def refused(*shape, device):
+    def refused(*values, device):
         raise TypeError("no float8 here")
 
-    monkeypatch.setattr(torch, "ones", refused)
+    monkeypatch.setattr(torch, "tensor", refused)
     assert not has_eight_bit(torch.device("cpu"))
     with pytest.raises(UserError, match="no 8-bit floating point numbers"):
         require_eight_bit(torch.device("cpu"))

@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from engine.locations import engine_locations
-from engine.memory import arithmetic_rate, host_memory, probe
+from engine.memory import arithmetic_rate, eight_bit, host_memory, probe
 from engine.memory.block_file import BLOCK_FOLDER
 from engine.memory.device import limit_this_process
 from engine.memory.driver_version import driver_version
-from engine.memory.probe import ProbeEffort, has_eight_bit, machine_identity, measure_rates, memory_now
+from engine.memory.eight_bit import has_eight_bit
+from engine.memory.probe import ProbeEffort, machine_identity, measure_rates, memory_now
 from engine.protocol.diffusion_settings import Precision
 from engine.protocol.errors import ErrorCode, UserError
 
@@ -188,9 +189,8 @@ def test_a_number_format_the_device_lacks_is_left_out(tmp_path, monkeypatch):
 
 def test_float8_is_tried_with_real_numbers(monkeypatch):
     assert has_eight_bit(PROCESSOR)
-    monkeypatch.setattr(
-        torch, "float8_e4m3fn", torch.int8
-    )  # a conversion that loses what comes after the point
+    # a conversion that loses what comes after the point
+    monkeypatch.setattr(eight_bit, "EIGHT_BIT", torch.int8)
     assert not has_eight_bit(PROCESSOR)
 
 
