@@ -3,6 +3,7 @@
 import ctypes
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,11 +18,14 @@ class HostWatch:
     """Looks at this process's memory fifty times a second while its `with` lasts.
 
     What a shorter moment takes is missed. Memory that holds the content of files does not count where the
-    system tells it apart (Linux): it is given back when somebody needs it.
+    system tells it apart (Linux): it is given back when somebody needs it. `taken` says how many bytes the
+    process takes now.
     """
 
-    def __init__(self) -> None:
-        self._before = self._most = own_bytes()
+    def __init__(self, taken: Callable[[], int] | None = None) -> None:
+        self._taken = taken or own_bytes
+        self._before = self._most = self._taken()
+        self._looking = threading.Lock()  # a look that began before an answer must not count after it
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look, name="host-watch", daemon=True)
 
@@ -39,12 +43,14 @@ class HostWatch:
 
     def most_since(self) -> int:
         """Return the most beyond the beginning since the last time this was asked, and count anew."""
-        most, self._most = max(self._most, own_bytes()), 0
+        with self._looking:
+            most, self._most = max(self._most, self._taken()), 0
         return max(most - self._before, 0)
 
     def _look(self) -> None:
         while not self._ended.wait(_PERIOD_S):
-            self._most = max(self._most, own_bytes())
+            with self._looking:
+                self._most = max(self._most, self._taken())
 
 
 def give_back_freed_memory() -> None:

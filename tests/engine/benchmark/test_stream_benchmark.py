@@ -1,6 +1,8 @@
 """One step with its weights on the host: the same result by every way, and a row for each that fails."""
 
 import json
+import subprocess
+import sys
 import threading
 from dataclasses import asdict, replace
 
@@ -9,7 +11,7 @@ import torch
 
 from engine.benchmark.stream import run_stream_benchmark
 from engine.benchmark.stream_comparing import References
-from engine.benchmark.stream_host import HostWatch, own_bytes
+from engine.benchmark.stream_host import HostWatch
 from engine.benchmark.stream_measuring import Found, Way, measure_way, token_handling
 from engine.benchmark.stream_model import RandomBlocks, stream_shot, stream_sizes, whole_transformer
 from engine.benchmark.stream_options import AskedStream, StreamPart, stream_options
@@ -240,13 +242,66 @@ def test_the_full_size_is_refused_without_a_graphics_card():
         run_stream_benchmark(stream_options(AskedStream(full_size=True)))
 
 
-def test_the_watch_sees_host_memory_that_is_gone_again_and_leaves_no_thread():
+def test_the_watch_sees_what_was_taken_between_two_answers_and_leaves_no_thread():
     threads = threading.active_count()
-    with HostWatch() as watch:
-        before = own_bytes()
-        block = torch.ones(32 * 2**20)  # 128 MB: whatever the process gives back meanwhile is less than half
-        assert own_bytes() - before > 64 * 2**20
-        assert watch.most_since() > 64 * 2**20
-        del block
-        assert watch.most_since() < 64 * 2**20
+    counted = threading.Event()
+    seen: list[int] = []
+    taken = 100
+
+    def look() -> int:
+        seen.append(taken)
+        if seen.count(700) > 1:  # so the first of them has been counted
+            counted.set()
+        return seen[-1]
+
+    with HostWatch(look) as watch:
+        taken = 700
+        assert counted.wait(20)
+        taken = 130
+        assert watch.most_since() == 600
+        assert watch.most_since() == 30
+        taken = 40
+        watch.most_since()
+        assert watch.most_since() == 0
     assert threading.active_count() == threads
+
+
+def test_a_look_that_began_before_an_answer_is_not_counted_after_it():
+    looking, let_go = threading.Event(), threading.Event()
+    taken = 0
+
+    def look() -> int:
+        now = taken
+        if threading.current_thread().name == "host-watch" and now:
+            looking.set()
+            assert let_go.wait(20)
+        return now
+
+    with HostWatch(look) as watch:
+        taken = 900
+        assert looking.wait(20)
+        taken = 0
+        threading.Timer(0.1, let_go.set).start()
+        assert watch.most_since() == 900
+        assert watch.most_since() == 0
+
+
+def test_memory_of_this_process_is_counted_and_no_longer_once_it_is_given_back():
+    shown = subprocess.run(
+        [sys.executable, "-c", _TAKE_AND_GIVE_BACK], check=True, capture_output=True, text=True
+    )
+    taken, given_back = (int(number) for number in shown.stdout.split())
+    assert 128 * 2**20 <= taken < 136 * 2**20
+    assert given_back < 8 * 2**20
+
+
+_TAKE_AND_GIVE_BACK = """
+import mmap
+from engine.benchmark.stream_host import own_bytes
+before = own_bytes()
+block = mmap.mmap(-1, 128 * 2**20)
+block.write(bytes([1]) * len(block))
+taken = own_bytes() - before
+block.close()
+print(taken, own_bytes() - before)
+"""
