@@ -25,7 +25,7 @@ import torch
 
 from engine.benchmark.stream_comparing import References
 from engine.benchmark.stream_libraries import accelerate_way, group_ways, resident_way
-from engine.benchmark.stream_measuring import Way, measure_way, token_handling
+from engine.benchmark.stream_measuring import Way, measure_way
 from engine.benchmark.stream_model import stream_shot, stream_sizes
 from engine.benchmark.stream_options import StreamOptions, StreamPart
 from engine.benchmark.stream_plans import BudgetPlan, budget_plans, stream_workload
@@ -38,6 +38,7 @@ from engine.planning.machine import Machine
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.memory_plan import MemoryPlan, PlanPhase, WeightStorage
 from engine.sampling.lockstep import USUAL_TOKENS, TokenHandling
+from engine.sampling.planned_transformer import token_handling
 from engine.weights.memory_shortage import is_memory_shortage
 
 RESIDENT = "resident"

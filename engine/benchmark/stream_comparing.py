@@ -2,9 +2,10 @@
 
 import torch
 
-from engine.benchmark.stream_measuring import Found, Way, token_handling
+from engine.benchmark.stream_measuring import Found, Way
 from engine.benchmark.stream_records import StreamComparison
 from engine.protocol.memory_plan import WeightStorage
+from engine.sampling.planned_transformer import token_handling
 
 
 class References:

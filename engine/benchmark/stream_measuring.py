@@ -13,13 +13,7 @@ from engine.benchmark.memory_watch import watched
 from engine.benchmark.stream_host import HostWatch, give_back_freed_memory
 from engine.benchmark.stream_options import StreamPart
 from engine.benchmark.stream_records import StreamMeasures
-from engine.memory.device import (
-    peak_memory_bytes,
-    release_cached_memory,
-    reset_peak_memory,
-    torch_dtype,
-    wait_for,
-)
+from engine.memory.device import peak_memory_bytes, release_cached_memory, reset_peak_memory, wait_for
 from engine.protocol.memory_plan import MemoryPlan
 from engine.sampling.lockstep import TokenHandling
 
@@ -68,11 +62,6 @@ class _Spent:
 
     clock_s: float
     processor_s: float
-
-
-def token_handling(plan: MemoryPlan) -> TokenHandling:
-    """Return how a plan lets tokens go through the layers."""
-    return TokenHandling(piece_tokens=plan.piece_tokens, dtype=torch_dtype(plan.token_precision))
 
 
 def measure_way(way: Way, device: torch.device, *, repeats: int) -> Found:

@@ -19,14 +19,15 @@ from engine.renderers.diffusion_fit import check_networks_fit
 from engine.renderers.diffusion_models import BundleModels
 from engine.renderers.diffusion_shot import DiffusionShot
 from engine.renderers.latent_checkpoints import CheckpointPace, LatentCheckpoints
-from engine.renderers.planned_transformer import PlannedTransformer
 from engine.renderers.renderer import RenderStoppedError
+from engine.renderers.shot_transformer import shot_transformer
 from engine.sampling.conditions import ShotConditions
 from engine.sampling.denoising import DenoisingState, KnownStart, StepDone, denoise, shot_noise
 from engine.sampling.flow_solver import flow_solver
 from engine.sampling.guided_velocity import GuidedVelocity, Velocity
 from engine.sampling.key_value_bank import BlockKeysValues
 from engine.sampling.long_shots import BlendedVelocity
+from engine.sampling.planned_transformer import PlannedTransformer
 
 OnStep = Callable[[StepDone], None]
 
@@ -121,7 +122,7 @@ class ShotDenoiser:
             self._tell("Loading the transformer")
             check_networks_fit(self._models.transformer_files().config, self._shot)
             with self._models.phases.phase(PlanPhase.KEYS_AND_VALUES):
-                self._transformer = PlannedTransformer(self._models, self._shot, check=self._check)
+                self._transformer = shot_transformer(self._models, self._shot, check=self._check)
         return self._transformer
 
     def _guided(self, conditions: ShotConditions, bank: Lender[BlockKeysValues]) -> GuidedVelocity:

@@ -12,7 +12,7 @@ import torch
 from engine.benchmark.stream import run_stream_benchmark
 from engine.benchmark.stream_comparing import References
 from engine.benchmark.stream_host import HostWatch
-from engine.benchmark.stream_measuring import Found, Way, measure_way, token_handling
+from engine.benchmark.stream_measuring import Found, Way, measure_way
 from engine.benchmark.stream_model import RandomBlocks, stream_shot, stream_sizes, whole_transformer
 from engine.benchmark.stream_options import AskedStream, StreamPart, stream_options
 from engine.benchmark.stream_plans import BudgetPlan
@@ -22,6 +22,7 @@ from engine.planning.machine import Machine, MachineIdentity, MachineRates, Memo
 from engine.protocol.diffusion_settings import Precision
 from engine.protocol.errors import UserError
 from engine.protocol.memory_plan import BankPlace, HostPlace, WeightStorage
+from engine.sampling.planned_transformer import token_handling
 
 PROCESSOR = torch.device("cpu")
 GIGABYTE = 10**9

@@ -10,7 +10,7 @@ from engine.protocol.memory_plan import BankPlace, HostPlace, WeightStorage
 from engine.renderers.diffusion_characters import Watch
 from engine.renderers.diffusion_conditions import ShotPreparation
 from engine.renderers.diffusion_models import BundleModels
-from engine.renderers.planned_transformer import PlannedTransformer
+from engine.renderers.shot_transformer import shot_transformer
 from engine.sampling.guided_velocity import GuidedVelocity
 from tests.memory_plans import resident_plan
 
@@ -49,7 +49,7 @@ def passed(shot, installed, shared_cache, tmp_path):
         plate = torch.randn(20, whole.end, rows, columns, generator=generator)
         noise = torch.randn(16, whole.end, rows, columns, generator=generator)
         conditions = known.conditions.frames(0, whole.end, plate)
-        transformer = PlannedTransformer(models, known, check=lambda: None)
+        transformer = shot_transformer(models, known, check=lambda: None)
         found = []
         for timestep in (999.0, 500.0):
             bank = transformer.bank(conditions)

@@ -1,21 +1,24 @@
 """The transformer in memory as a plan says: block by block out of its files, never twice as a whole."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 import torch
 from diffusers import WanTransformer3DModel
 from diffusers.models.transformers.transformer_wan import WanTransformerBlock
 from torch import nn
 
-from engine.bundles.installed_bundle import PartName
 from engine.memory.block_building import BlockBuilder, BlockPlaces
 from engine.memory.block_modules import USED_ONCE
 from engine.memory.copy_lane import copy_lane
 from engine.memory.device import torch_dtype
 from engine.memory.lending import AtHand, Lender
-from engine.protocol.memory_plan import BankPlace, HostPlace
-from engine.renderers.diffusion_models import BundleModels
-from engine.renderers.diffusion_shot import DiffusionShot
+from engine.networks.adapter_projections import AdapterProjections
+from engine.planning.adapter_names import AdapterName
+from engine.protocol.memory_plan import BankPlace, HostPlace, MemoryPlan
 from engine.sampling.conditions import ShotConditions
 from engine.sampling.guided_velocity import DiffusionModel
 from engine.sampling.key_value_bank import (
@@ -33,42 +36,96 @@ _PROCESSOR = torch.device("cpu")
 _USED_FOR_KEYS = (*USED_ONCE, "norm_k", "norm_added_k")
 
 
+class TransformerSource(Protocol):
+    """What gives a transformer piece by piece, its weights where the source has them."""
+
+    def __len__(self) -> int:
+        """Return how many blocks there are."""
+
+    def frame(self) -> WanTransformer3DModel:
+        """Return the network with everything but its blocks, which have no weights."""
+
+    def block(self, number: int) -> WanTransformerBlock:
+        """Return one block with its weights, each time anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TransformerLoading:
+    """What is loaded, for which shot, and where it goes.
+
+    `weights` names them and all that was done to them; `folder`: where blocks lie that wait on the disk, for
+    a plan that has such. `projections` of the adapters may be on any device, `conditions` of the whole shot
+    are where it computes.
+    """
+
+    source: TransformerSource
+    weights: str
+    plan: MemoryPlan
+    device: torch.device
+    projections: Mapping[AdapterName, AdapterProjections]
+    conditions: ShotConditions
+    folder: Path | None = None
+
+    @property
+    def places(self) -> BlockPlaces:
+        """Where the plan has the blocks."""
+        plan = self.plan
+        return BlockPlaces(
+            residents=frozenset(plan.resident_blocks),
+            slots=plan.slots,
+            host_place=plan.host_place,
+            storage=plan.storage,
+            residents_return=plan.releases_blocks,
+            folder=self.folder,
+            identity=f"{self.weights} {plan.precision.value} {plan.storage.value}",
+        )
+
+
+def token_handling(plan: MemoryPlan) -> TokenHandling:
+    """Return how a plan lets tokens go through the layers."""
+    return TokenHandling(piece_tokens=plan.piece_tokens, dtype=torch_dtype(plan.token_precision))
+
+
 class PlannedTransformer:
     """A transformer ready to denoise a shot.
 
     While its blocks are read, the keys and values of texts and image are made of them and wait on the host;
     the projections that make them are dropped. `check` is called before each block; what it raises ends the
-    loading. Raises UserError for weights that cannot be used, MemoryError or torch's own error where memory
-    runs out.
+    loading. `getting_on` is entered for what takes long and cannot tell how far it is. Raises UserError for
+    weights that cannot be used, MemoryError or torch's own error where memory runs out.
     """
 
-    def __init__(self, models: BundleModels, shot: DiffusionShot, *, check: Callable[[], None]) -> None:
-        self._models = models
-        self._plan, self._device, self._projections = models.plan, models.device, shot.projections
-        self._lane = copy_lane(models.device)
+    def __init__(
+        self,
+        loading: TransformerLoading,
+        *,
+        check: Callable[[], None],
+        getting_on: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        self._plan, self._device, self._projections = loading.plan, loading.device, loading.projections
+        self._getting_on = getting_on
+        self._lane = copy_lane(loading.device)
         self._bank: Lender[BlockKeysValues] | None = None
         self._is_released = False
         self._shared: list[BlockKeysValues] = []
-        files = models.transformer_files()
-        frame = files.frame()
-        _bring_frame(frame, models.device)
+        source = loading.source
+        frame = source.frame()
+        _bring_frame(frame, loading.device)
         check()
-        first = files.block(0)
-        with BlockBuilder(first, len(files), places=_places(models), lane=self._lane) as builder:
-            context = embedded_context(frame, shot.conditions)
+        first = source.block(0)
+        with BlockBuilder(first, len(source), places=loading.places, lane=self._lane) as builder:
+            context = embedded_context(frame, loading.conditions)
             self._take_over(first, builder, context)
-            for number in range(1, len(files)):
+            for number in range(1, len(source)):
                 check()
-                self._take_over(files.block(number), builder, context)
-            with models.getting_on():
+                self._take_over(source.block(number), builder, context)
+            with getting_on():
                 self._blocks = builder.finished()
         self.model = DiffusionModel(
             transformer=frame,
-            projections=shot.projections,
+            projections=loading.projections,
             blocks=self._blocks,
-            tokens=TokenHandling(
-                piece_tokens=self._plan.piece_tokens, dtype=torch_dtype(self._plan.token_precision)
-            ),
+            tokens=token_handling(loading.plan),
         )
 
     @property
@@ -119,7 +176,7 @@ class PlannedTransformer:
 
     def _refill(self) -> None:
         if self._is_released:
-            with self._models.getting_on():
+            with self._getting_on():
                 self._blocks.refill()
             self._is_released = False
 
@@ -127,19 +184,6 @@ class PlannedTransformer:
         if isinstance(self._bank, StreamedBank):
             self._bank.close()
         self._bank = None
-
-
-def _places(models: BundleModels) -> BlockPlaces:
-    plan = models.plan
-    return BlockPlaces(
-        residents=frozenset(plan.resident_blocks),
-        slots=plan.slots,
-        host_place=plan.host_place,
-        storage=plan.storage,
-        residents_return=plan.releases_blocks,
-        folder=models.block_folder() if plan.host_place is HostPlace.DISK else None,
-        identity=f"{models.identity(PartName.TRANSFORMER)} {plan.precision.value} {plan.storage.value}",
-    )
 
 
 def _bring_frame(frame: WanTransformer3DModel, device: torch.device) -> None:
