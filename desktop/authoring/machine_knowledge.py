@@ -18,14 +18,16 @@ _KILLED = -9
 _LOG_TAIL_CHARACTERS = 2000
 
 
-def known_machine(*, measure: bool = False, run_child: RunChild | None = None) -> Machine:
+def known_machine(*, measure: bool = False, keep: bool = True, run_child: RunChild | None = None) -> Machine:
     """Return this machine: its rates from the store, measured the first time, and what is free now.
 
-    Takes seconds, the first time up to half a minute. `measure`: measure again what is stored.
+    Takes seconds, the first time up to half a minute. `measure`: measure again what is stored; `keep`: store
+    what is measured, which is too low while a render runs.
     Raises UserError with the child's own sentence, or for a child that hangs, dies or is not understood.
     """
+    options = [*(["--measure"] if measure else []), *([] if keep else ["--not-kept"])]
     try:
-        run = (run_child or MachineChild().run)(["machine", *(["--measure"] if measure else [])])
+        run = (run_child or MachineChild().run)(["machine", *options])
     except subprocess.TimeoutExpired as error:
         raise _unknown(
             f"it took longer than {PATIENCE_S:.0f} s",

@@ -1,4 +1,4 @@
-"""`python -m engine.memory machine [--measure]`: what a plan has to know of this machine, without torch.
+"""`python -m engine.memory machine [--measure] [--not-kept]`: what a plan has to know of this machine.
 
 Standard output holds one JSON object: the machine, or what went wrong as `{"message", "next_step", "code",
 "details"}` with exit status 1.
@@ -25,7 +25,9 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO)
     try:
         locations = engine_locations()
-        machine = known_machine(locations.data, locations.cache, measure=options.measure)
+        machine = known_machine(
+            locations.data, locations.cache, measure=options.measure, keep=not options.not_kept
+        )
         _write(machine_to_json(machine))
     except UserError as error:
         report = error.report
@@ -48,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     subjects = parser.add_subparsers(dest="subject", required=True)
     machine = subjects.add_parser("machine", help="what this machine is, how fast, and what is free")
     machine.add_argument("--measure", action="store_true", help="measure again what was measured before")
+    machine.add_argument("--not-kept", action="store_true", help="store nothing of what is measured")
     return parser
 
 

@@ -5,6 +5,7 @@ Bytes and seconds; rates are per second. `engine.memory.probe` measures; here ar
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from engine.protocol.diffusion_settings import Precision
 
@@ -33,7 +34,8 @@ class MachineRates:
     memory can be pinned); `disk_bytes_per_s`: from the disk of the engine's cache to host memory, unread
     before. `product_flop_per_s`: matrix products, by number format of the arithmetic; `attention_flop_per_s`:
     scaled dot products. `pinnable_bytes`: how much host memory may be pinned. `has_eight_bit`: whether the
-    device converts float8 numbers.
+    device converts float8 numbers. `measured_at`, and `others_share`: how much of the processor other
+    programs used meanwhile, from 0 to 1; None where nobody noted it.
     """
 
     pinned_bytes_per_s: float
@@ -43,6 +45,8 @@ class MachineRates:
     attention_flop_per_s: Mapping[Precision, float]
     pinnable_bytes: int
     has_eight_bit: bool
+    measured_at: datetime | None = None
+    others_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

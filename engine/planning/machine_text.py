@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from engine.planning.machine import Machine, MachineIdentity, MachineRates, MemoryNow
@@ -54,11 +55,14 @@ def rates_to_json(rates: MachineRates) -> dict[str, Any]:
         "attention_flop_per_s": _by_name(rates.attention_flop_per_s),
         "pinnable_bytes": rates.pinnable_bytes,
         "has_eight_bit": rates.has_eight_bit,
+        "measured_at": None if rates.measured_at is None else rates.measured_at.isoformat(),
+        "others_share": rates.others_share,
     }
 
 
 def rates_from_json(entry: Mapping[str, Any]) -> MachineRates:
     """Return the rates of their JSON. Raises ValueError, KeyError, TypeError for what is not one."""
+    measured_at, others_share = entry.get("measured_at"), entry.get("others_share")
     return MachineRates(
         pinned_bytes_per_s=_rate(entry["pinned_bytes_per_s"], least=0.0),
         pageable_bytes_per_s=_rate(entry["pageable_bytes_per_s"], least=1.0),
@@ -67,6 +71,8 @@ def rates_from_json(entry: Mapping[str, Any]) -> MachineRates:
         attention_flop_per_s=_by_precision(entry["attention_flop_per_s"]),
         pinnable_bytes=_count(entry["pinnable_bytes"]),
         has_eight_bit=_truth(entry["has_eight_bit"]),
+        measured_at=None if measured_at is None else _moment(measured_at),
+        others_share=None if others_share is None else _rate(others_share, least=0.0),
     )
 
 
@@ -100,6 +106,13 @@ def _rate(value: object, *, least: float) -> float:
     if not (math.isfinite(value) and value >= least):
         raise ValueError(f"{value!r} is no rate")
     return float(value)
+
+
+def _moment(value: object) -> datetime:
+    found = datetime.fromisoformat(_text(value))
+    if found.tzinfo is None:
+        raise ValueError(f"{value!r} is no moment without its time zone")
+    return found
 
 
 def _count(value: object) -> int:

@@ -58,7 +58,7 @@ def test_the_machine_is_what_the_child_said():
     assert known_machine(run_child=child(json.dumps(machine_to_json(MACHINE)))) == MACHINE
 
 
-def test_the_child_is_asked_to_measure_again_only_on_request():
+def test_the_child_is_asked_to_measure_again_or_to_keep_nothing_only_on_request():
     asked = []
 
     def run_child(arguments):
@@ -67,7 +67,8 @@ def test_the_child_is_asked_to_measure_again_only_on_request():
 
     known_machine(run_child=run_child)
     known_machine(measure=True, run_child=run_child)
-    assert asked == [["machine"], ["machine", "--measure"]]
+    known_machine(measure=True, keep=False, run_child=run_child)
+    assert asked == [["machine"], ["machine", "--measure"], ["machine", "--measure", "--not-kept"]]
 
 
 def test_what_libraries_write_around_the_answer_is_passed_over():

@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -11,12 +12,15 @@ import torch
 from engine.locations import engine_locations
 from engine.memory import __main__ as command
 from engine.memory import known_machine as known_machine_file
+from engine.memory import processor_load
 from engine.memory.device import render_device
 from engine.memory.known_machine import known_machine
 from engine.memory.probe import ProbeEffort, measure_rates
-from engine.planning.machine_store import stored_rates
+from engine.memory.processor_load import ProcessorTimes, others_share, processor_times
+from engine.planning.machine_store import store_rates, stored_rates
 from engine.planning.machine_text import machine_from_json, machine_to_json
 from engine.protocol.errors import UserError
+from tests.engine.planning.machines import GB, card, processor
 
 SMALL = ProbeEffort(copied_bytes=2**20, pinned_bytes=2**20, disk_pieces=1, long_enough_s=0.001)
 
@@ -75,6 +79,84 @@ def test_the_command_says_the_machine_in_one_line(measured_times, capsys):
     assert machine_from_json(json.loads(first)).identity == machine_from_json(json.loads(second)).identity
     assert len(measured_times) == 2
     assert list(engine_locations().cache.iterdir()) == []
+
+
+def test_what_is_measured_is_stored_with_its_time_and_how_busy_the_machine_was(
+    tmp_path, measured_times, monkeypatch
+):
+    readings = iter(
+        [
+            ProcessorTimes(all_s=100.0, busy_s=50.0, own_s=10.0),
+            ProcessorTimes(all_s=120.0, busy_s=65.0, own_s=20.0),
+        ]
+    )
+    monkeypatch.setattr(known_machine_file, "processor_times", lambda: next(readings))
+    before = datetime.now(UTC)
+    found = known_machine(tmp_path, tmp_path)
+    assert found.rates.others_share == 0.25
+    assert before <= found.rates.measured_at <= datetime.now(UTC)
+    assert stored_rates(tmp_path, found.identity) == found.rates
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "keep", "again"),
+    [
+        ((0.6, 30), 0.05, True, True),
+        ((0.6, 5), 0.05, True, False),
+        ((0.6, 30), 0.5, True, False),
+        ((0.1, 30), 0.05, True, False),
+        ((None, 30), 0.05, True, False),
+        ((0.6, 30), 0.05, False, False),
+    ],
+)
+def test_what_was_measured_on_a_busy_machine_is_measured_again_on_a_quiet_one(
+    tmp_path, measured_times, monkeypatch, then, now, keep, again
+):
+    first = known_machine(tmp_path, tmp_path)
+    measured_times.clear()
+    (share, minutes_ago), measured_at = then, datetime.now(UTC)
+    measured_at -= timedelta(minutes=minutes_ago)
+    noted = replace(first.rates, measured_at=measured_at, others_share=share)
+    store_rates(tmp_path, first.identity, noted)
+    monkeypatch.setattr(known_machine_file, "others_share_now", lambda: now)
+    found = known_machine(tmp_path, tmp_path, keep=keep)
+    assert bool(measured_times) is again
+    assert (found.rates.measured_at > measured_at) is again
+
+
+def test_a_card_whose_memory_others_hold_is_not_quiet(monkeypatch):
+    monkeypatch.setattr(known_machine_file, "others_share_now", lambda: 0.0)
+    alone, shared = card(12 * GB), card(10 * GB, others=2 * GB)
+    assert known_machine_file._is_quiet(alone.now, alone.identity)
+    assert not known_machine_file._is_quiet(shared.now, shared.identity)
+    busy = processor(12 * GB)
+    assert known_machine_file._is_quiet(replace(busy.now, others_bytes=8 * GB), busy.identity)
+
+
+def test_what_is_measured_while_a_render_runs_is_not_kept(tmp_path, measured_times):
+    found = known_machine(tmp_path, tmp_path, measure=True, keep=False)
+    assert measured_times
+    assert stored_rates(tmp_path, found.identity) is None
+
+
+@pytest.mark.parametrize(
+    ("busy_s", "own_s", "share"), [(0.0, 0.0, 0.0), (5.0, 1.0, 0.4), (4.0, 6.0, 0.0), (30.0, 0.0, 1.0)]
+)
+def test_what_this_process_does_is_not_laid_to_others(busy_s, own_s, share):
+    before = ProcessorTimes(all_s=100.0, busy_s=40.0, own_s=3.0)
+    after = ProcessorTimes(all_s=110.0, busy_s=40.0 + busy_s, own_s=3.0 + own_s)
+    assert others_share(before, after) == pytest.approx(share)
+    assert others_share(before, before) == 0.0
+
+
+def test_the_processors_times_are_read(monkeypatch):
+    first = processor_times()
+    assert first.own_s > 0
+    assert 0 <= first.busy_s <= first.all_s
+    readings = iter([first, replace(first, all_s=first.all_s + 2, busy_s=first.busy_s + 1)])
+    monkeypatch.setattr(processor_load, "processor_times", lambda: next(readings))
+    monkeypatch.setattr(processor_load, "_LOOK_S", 0.0)
+    assert processor_load.others_share_now() == 0.5
 
 
 def test_a_limit_that_is_no_size_is_told_before_anything_is_measured(measured_times, monkeypatch, capsys):

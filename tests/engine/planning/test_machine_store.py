@@ -3,6 +3,7 @@
 import errno
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,10 @@ def with_rates(text, **changes):
         lambda text: with_rates(text, attention_flop_per_s=[1e9]),
         lambda text: with_rates(text, pinnable_bytes=1.5),
         lambda text: with_rates(text, has_eight_bit="yes"),
+        lambda text: with_rates(text, measured_at="some day"),
+        lambda text: with_rates(text, measured_at="2026-03-01T02:30:00"),
+        lambda text: with_rates(text, others_share=-0.5),
+        lambda text: with_rates(text, others_share="a lot"),
     ],
 )
 def test_a_damaged_file_knows_nothing_and_is_written_anew(tmp_path, damage):
@@ -140,3 +145,14 @@ def test_a_machine_travels_as_text_and_one_of_before_disks_were_looked_at_is_rea
     assert machine_from_json(entry) == machines.card(12 * machines.GB)
     with pytest.raises(ValueError, match="below zero"):
         machine_from_json({**entry, "now": {**entry["now"], "disk_free_bytes": -1}})
+
+
+def test_when_rates_were_measured_and_how_busy_it_was_is_kept_and_may_be_missing_in_older_files(tmp_path):
+    noted = replace(RATES, measured_at=datetime(2026, 3, 1, 2, 30, tzinfo=UTC), others_share=0.25)
+    store_rates(tmp_path, CARD, noted)
+    assert stored_rates(tmp_path, CARD) == noted
+    path = tmp_path / "machine.json"
+    content = json.loads(path.read_text())
+    del content["machines"][0]["rates"]["measured_at"], content["machines"][0]["rates"]["others_share"]
+    path.write_text(json.dumps(content))
+    assert stored_rates(tmp_path, CARD) == RATES
