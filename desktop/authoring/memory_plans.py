@@ -16,13 +16,11 @@ from desktop.authoring.render_requests import (
 from engine.bundles.installed_bundle import InstalledBundle
 from engine.bundles.registry import installed_bundle
 from engine.client import engine_directories
-from engine.planning.lessons import learnt_step
+from engine.planning.heeded_plan import HeededPlan, heeded_plan
 from engine.planning.machine import Machine
-from engine.planning.plan_limits import device_budget
 from engine.planning.plan_words import lowered
 from engine.planning.planner import best_plan
-from engine.planning.step_down import NextStep
-from engine.planning.workload import Workload, demand_of, workload_of
+from engine.planning.workload import Workload, workload_of
 from engine.protocol.errors import BugError
 from engine.protocol.memory_plan import MemoryPlan, NoPlan
 from engine.protocol.render_request import RenderRequest
@@ -100,14 +98,13 @@ def answer(question: PlanQuestion, machine: Machine) -> Planned:
     Raises UserError where the bundle does not tell enough to plan with.
     """
     workload = workload_of(question.request, question.bundle)
-    learnt = _learnt(machine, workload)
-    outcome = _planned(machine, workload, learnt)
+    heeded = _heeded(machine, workload)
     return Planned(
         scene=question.request.scene_name,
         request=question.request,
         machine=machine,
-        outcome=outcome,
-        notes=(*question.notes, *_lesson_notes(machine, workload, learnt, outcome)),
+        outcome=heeded.outcome,
+        notes=(*question.notes, *_lesson_notes(machine, workload, heeded)),
     )
 
 
@@ -134,35 +131,26 @@ def with_memory(machine: Machine, device_bytes: int) -> Machine:
     return replace(machine, now=now)
 
 
-def _planned(machine: Machine, workload: Workload, learnt: NextStep) -> MemoryPlan | NoPlan:
-    return best_plan(
-        machine,
-        workload,
-        at_least=learnt.concession,
-        encoders=learnt.encoders,
-        tile_at_most=learnt.tile_at_most,
-    )
+def _heeded(machine: Machine, workload: Workload) -> HeededPlan:
+    """Return the plan as the worker will make it, with what renders like this one had to give up here."""
+    return heeded_plan(engine_directories()[0], machine, workload)
 
 
-def _learnt(machine: Machine, workload: Workload) -> NextStep:
-    """Return what renders like this one had to give up on this machine before."""
-    data = engine_directories()[0]
-    return learnt_step(data, machine.identity.device, demand_of(workload), device_budget(machine))
-
-
-def _lesson_notes(
-    machine: Machine, workload: Workload, learnt: NextStep, outcome: MemoryPlan | NoPlan
-) -> tuple[str, ...]:
+def _lesson_notes(machine: Machine, workload: Workload, heeded: HeededPlan) -> tuple[str, ...]:
     """Return what a lesson changed in a plan: told by the plan as it would be without it."""
-    if learnt == NextStep():
+    if not heeded.heeds_a_lesson:
         return ()
     told, unwarned = "A render like this ran out of memory here before", best_plan(machine, workload)
-    if (
-        isinstance(outcome, MemoryPlan)
-        and isinstance(unwarned, MemoryPlan)
-        and replace(unwarned, concession=outcome.concession) != outcome
-    ):
-        told += f": {lowered(unwarned, outcome)}"
+    outcome = heeded.outcome
+    if isinstance(outcome, MemoryPlan) and isinstance(unwarned, MemoryPlan):
+        alike = replace(
+            unwarned,
+            concession=outcome.concession,
+            device_budget_bytes=outcome.device_budget_bytes,
+            host_budget_bytes=outcome.host_budget_bytes,
+        )
+        if alike != outcome:
+            told += f": {lowered(unwarned, outcome)}"
     return (f"{told}.",)
 
 
@@ -173,6 +161,6 @@ def _fitting_size(question: PlanQuestion, machine: Machine) -> Size | None:
     smaller = [size for size in offered if size[0] * size[1] < request.width * request.height]
     for size in sorted(smaller, key=lambda size: -size[0] * size[1]):
         asked = workload.at_size(*size)
-        if isinstance(_planned(machine, asked, _learnt(machine, asked)), MemoryPlan):
+        if isinstance(_heeded(machine, asked).outcome, MemoryPlan):
             return size
     return None

@@ -34,3 +34,13 @@ def least_memory(machine: HostMemory, groups: tuple[GroupMemory, ...]) -> HostMe
 def process_bytes() -> int:
     """Return how much of the host's memory this process takes."""
     return int(psutil.Process().memory_info().rss)
+
+
+def others_bytes() -> int:
+    """Return how much of the host's memory others use: what is in use, less what this process has to itself.
+
+    Content of files that it has mapped is not in use: the system would give it back.
+    """
+    memory, process = host_memory(), psutil.Process().memory_info()
+    own = int(process.rss) - int(getattr(process, "shared", 0))
+    return max(0, memory.total_bytes - memory.free_bytes - own)

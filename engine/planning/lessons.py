@@ -6,54 +6,27 @@ One JSON file in the engine's data directory, with the newest lessons only.
 import json
 import logging
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from engine.media.atomic import atomic_path
 from engine.media.write_errors import writing
+from engine.planning.lesson import Demand, HostLesson, Lesson, Lessons
+from engine.planning.lesson_text import (
+    host_lesson_from_json,
+    host_lesson_to_json,
+    lesson_from_json,
+    lesson_to_json,
+)
+from engine.planning.machine import MemoryNow
 from engine.planning.step_down import NextStep, further
-from engine.protocol.memory_plan import Concession, EncoderPlace
+from engine.protocol.errors import ErrorCode, UserError
 
 LESSONS_FORMAT = 1
 _log = logging.getLogger(__name__)
 _FILE_NAME = "lessons.json"
 _MOST_LESSONS = 200
 _BUDGET_TOLERANCE_PERCENT = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Demand:
-    """How much a render asks of memory, in numbers of which none lowers it by growing.
-
-    `pass_tokens`: tokens of one pass of the transformer; `branches`: how many are computed together;
-    `bank_tokens`: tokens whose keys and values are kept, of all branches and characters.
-    """
-
-    pass_tokens: int
-    branches: int
-    bank_tokens: int
-
-    def asks_no_more_than(self, other: "Demand") -> bool:
-        """Whether none of the numbers is greater than the other's."""
-        return (
-            self.pass_tokens <= other.pass_tokens
-            and self.branches <= other.branches
-            and self.bank_tokens <= other.bank_tokens
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lesson:
-    """That a demand ran out of memory under a budget, and how far it had to step down to go on."""
-
-    device: str
-    demand: Demand
-    budget_bytes: int
-    step: NextStep
-    learnt_at: datetime
 
 
 def learnt_step(data: Path, device: str, demand: Demand, budget_bytes: int) -> NextStep:
@@ -65,45 +38,96 @@ def learnt_step(data: Path, device: str, demand: Demand, budget_bytes: int) -> N
     """
     held = [
         lesson.step
-        for lesson in _lessons(data)
+        for lesson in _lessons(data).of_device
         if lesson.device == device
         and lesson.demand.asks_no_more_than(demand)
-        and budget_bytes * 100 <= lesson.budget_bytes * (100 + _BUDGET_TOLERANCE_PERCENT)
+        and _is_no_more(budget_bytes, lesson.budget_bytes)
     ]
     return further(*held)
 
 
-def learn(data: Path, lesson: Lesson) -> None:
-    """Remember a lesson; of more than 200 the oldest are forgotten.
+def learnt_host_share(data: Path, device: str, demand: Demand, now: MemoryNow) -> float:
+    """Return how much of the free host memory a plan may count on: the least of the lessons that hold here.
 
-    Raises UserError as writing a file does.
+    1.0 without any. A lesson holds as in `learnt_step`, with what is free of the host for a budget, and only
+    for a host of exactly as much memory in all.
     """
-    known = [each for each in _lessons(data) if each != lesson]
-    _write(data, [lesson, *known][:_MOST_LESSONS])
+    held = [
+        lesson.share
+        for lesson in _lessons(data).of_host
+        if lesson.device == device
+        and lesson.demand.asks_no_more_than(demand)
+        and lesson.total_bytes == now.host_total_bytes
+        and _is_no_more(now.host_free_bytes, lesson.free_bytes)
+    ]
+    return min(held, default=1.0)
+
+
+def learn(data: Path, lesson: Lesson | HostLesson) -> None:
+    """Remember a lesson; of more than 200 of a kind the oldest are forgotten.
+
+    What a host of another memory taught is forgotten too. Raises UserError as writing a file does.
+    """
+    known = _lessons(data)
+    if isinstance(lesson, Lesson):
+        others = tuple(each for each in known.of_device if each != lesson)
+        _write(data, replace(known, of_device=(lesson, *others)[:_MOST_LESSONS]))
+    else:
+        others_of_host = tuple(
+            each for each in known.of_host if each != lesson and each.total_bytes == lesson.total_bytes
+        )
+        _write(data, replace(known, of_host=(lesson, *others_of_host)[:_MOST_LESSONS]))
+
+
+def known_lessons(data: Path) -> Lessons:
+    """Return all that was learnt. Raises UserError for a file that cannot be opened."""
+    path = data / _FILE_NAME
+    try:
+        path.open("rb").close()
+    except FileNotFoundError:
+        return Lessons()
+    except OSError as error:
+        raise UserError(
+            f"What Masque has learnt of this machine cannot be read: {path} ({error.strerror or error}).",
+            next_step="Allow Masque to read and write that file, or delete it.",
+            code=ErrorCode.FILE_UNREADABLE,
+            details={"file": str(path)},
+        ) from error
+    return _lessons(data)
 
 
 def forget_lessons(data: Path) -> int:
-    """Forget everything that was learnt; return how many lessons. Raises UserError as writing a file does."""
-    count = len(_lessons(data))
+    """Forget everything that was learnt; return how many lessons. Raises UserError as `known_lessons` and
+    writing a file do.
+    """
+    count = known_lessons(data).count
     path = data / _FILE_NAME
     with writing(path):
         path.unlink(missing_ok=True)
     return count
 
 
-def _lessons(data: Path) -> list[Lesson]:
-    """Return the lessons, newest first. A file that is damaged or of another version is kept aside."""
+def _is_no_more(now_bytes: int, then_bytes: int) -> bool:
+    """Whether there is no more memory than there was, but for what differs from one render to the next."""
+    return now_bytes * 100 <= then_bytes * (100 + _BUDGET_TOLERANCE_PERCENT)
+
+
+def _lessons(data: Path) -> Lessons:
+    """Return the lessons. A file that is damaged or of another version is kept aside."""
     path = data / _FILE_NAME
     try:
         content = json.loads(path.read_bytes())
         if content["format"] != LESSONS_FORMAT:
             raise ValueError("another version's")
-        return [_from_json(entry) for entry in content["lessons"]]
+        return Lessons(
+            of_device=tuple(lesson_from_json(entry) for entry in content["lessons"]),
+            of_host=tuple(host_lesson_from_json(entry) for entry in content.get("host_lessons", ())),
+        )
     except OSError:
-        return []
+        return Lessons()
     except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
         _keep_aside(path)
-        return []
+        return Lessons()
 
 
 def _keep_aside(path: Path) -> None:
@@ -116,49 +140,12 @@ def _keep_aside(path: Path) -> None:
         _log.warning("%s was damaged; what it held is kept as %s", path.name, kept.name)
 
 
-def _write(data: Path, lessons: list[Lesson]) -> None:
-    content = {"format": LESSONS_FORMAT, "lessons": [_to_json(lesson) for lesson in lessons]}
+def _write(data: Path, lessons: Lessons) -> None:
+    content = {
+        "format": LESSONS_FORMAT,
+        "lessons": [lesson_to_json(lesson) for lesson in lessons.of_device],
+        "host_lessons": [host_lesson_to_json(lesson) for lesson in lessons.of_host],
+    }
     path = data / _FILE_NAME
     with atomic_path(path) as temporary, writing(path):
         temporary.write_text(json.dumps(content, indent=1) + "\n", "ascii")
-
-
-def _to_json(lesson: Lesson) -> dict[str, Any]:
-    return {
-        "device": lesson.device,
-        "pass_tokens": lesson.demand.pass_tokens,
-        "branches": lesson.demand.branches,
-        "bank_tokens": lesson.demand.bank_tokens,
-        "budget_bytes": lesson.budget_bytes,
-        "concession": lesson.step.concession.value,
-        "encoders": lesson.step.encoders.value,
-        "tile_at_most": lesson.step.tile_at_most,
-        "learnt_at": lesson.learnt_at.astimezone(UTC).isoformat(),
-    }
-
-
-def _from_json(entry: Mapping[str, Any]) -> Lesson:
-    demand = Demand(
-        pass_tokens=_count(entry["pass_tokens"]),
-        branches=_count(entry["branches"]),
-        bank_tokens=_count(entry["bank_tokens"]),
-    )
-    if not isinstance(entry["device"], str):
-        raise TypeError(f"{entry['device']!r} is no device")
-    return Lesson(
-        device=entry["device"],
-        demand=demand,
-        budget_bytes=_count(entry["budget_bytes"]),
-        step=NextStep(
-            concession=Concession(entry["concession"]),
-            encoders=EncoderPlace(entry["encoders"]),
-            tile_at_most=None if entry["tile_at_most"] is None else _count(entry["tile_at_most"]),
-        ),
-        learnt_at=datetime.fromisoformat(entry["learnt_at"]),
-    )
-
-
-def _count(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"{value!r} is no count")
-    return value

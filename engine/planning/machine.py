@@ -4,7 +4,7 @@ Bytes and seconds; rates are per second. `engine.memory.probe` measures; here ar
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from engine.protocol.diffusion_settings import Precision
@@ -74,3 +74,10 @@ class Machine:
     identity: MachineIdentity
     rates: MachineRates
     now: MemoryNow
+
+    def with_host_share(self, share: float) -> "Machine":
+        """Return the machine with a share of its free host memory, which is the processor's device too."""
+        now = replace(self.now, host_free_bytes=round(self.now.host_free_bytes * share))
+        if self.identity.is_processor:
+            now = replace(now, device_free_bytes=round(now.device_free_bytes * share))
+        return replace(self, now=now)

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from engine.bundles.installed_bundle import InstalledBundle
 from engine.planning.latent_grid import LATENT_PIXELS, TOKEN_PIXELS, model_side
-from engine.planning.lessons import Demand
+from engine.planning.lesson import Demand
 from engine.planning.model_time import choose_model_rate, model_time
 from engine.planning.network_sizes import BundleSizes, bundle_sizes
 from engine.planning.prompt_text import PROMPT_TOKENS

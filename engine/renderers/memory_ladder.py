@@ -4,6 +4,7 @@ import json
 import logging
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from engine.media.atomic import atomic_path
 from engine.media.write_errors import writing
@@ -17,12 +18,28 @@ HOST_SHARE_STEP = 0.75
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostView:
+    """The host's memory as an attempt's plan found it: in all, free, and in use by others; `share`: how much
+    of what was free it counted on.
+
+    Kept on the disk before anything is loaded: a process that the system ends can note nothing more.
+    """
+
+    total_bytes: int
+    free_bytes: int
+    others_bytes: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rungs:
     """`step`: what the next plan gives up at least.
 
     `told`: a sentence for the take for each step down. `host_share`: how much of the free host memory a plan
     may count on. `by_plan`: whether any step was taken because a plan was wrong, and not because another
-    program took the memory; `budget_bytes` is what the first such plan had.
+    program took the memory; `budget_bytes` is what the first such plan had. `host_by_others`: whether any
+    shortage of the host's memory may have been another program's; `host_free_bytes`: what was free of it
+    before the first one. `attempt`: what the newest plan found there, None before there was one.
     """
 
     step: NextStep = field(default_factory=NextStep)
@@ -30,6 +47,9 @@ class Rungs:
     host_share: float = 1.0
     by_plan: bool = False
     budget_bytes: int = 0
+    host_by_others: bool = False
+    host_free_bytes: int = 0
+    attempt: HostView | None = None
 
 
 class MemoryLadder:
@@ -55,10 +75,27 @@ class MemoryLadder:
             )
         )
 
-    def leave_host_memory(self, told: str) -> None:
-        """Note that the system ended the process for want of memory. Raises UserError as writing does."""
+    def begin_attempt(self, found: HostView) -> None:
+        """Note what a plan is made for. Raises UserError as writing does."""
+        self._keep(replace(self.rungs, attempt=found))
+
+    def leave_host_memory(self, told: str, *, by_others: bool) -> None:
+        """Note that the host's memory ran out, and whether another program may have taken it.
+
+        Raises UserError as writing does.
+        """
         rungs = self.rungs
-        self._keep(replace(rungs, host_share=rungs.host_share * HOST_SHARE_STEP, told=(*rungs.told, told)))
+        before = rungs.attempt
+        counted_on = rungs.host_share if before is None else min(rungs.host_share, before.share)
+        self._keep(
+            replace(
+                rungs,
+                host_share=counted_on * HOST_SHARE_STEP,
+                told=(*rungs.told, told),
+                host_by_others=rungs.host_by_others or by_others,
+                host_free_bytes=rungs.host_free_bytes or (0 if before is None else before.free_bytes),
+            )
+        )
 
     def begin_anew(self) -> None:
         """Forget the rungs: whoever tries again after the ladder's end has changed something."""
@@ -84,9 +121,23 @@ class MemoryLadder:
                 host_share=float(kept["host_share"]),
                 by_plan=bool(kept["by_plan"]),
                 budget_bytes=int(kept["budget_bytes"]),
+                host_by_others=bool(kept.get("host_by_others", True)),
+                host_free_bytes=int(kept.get("host_free_bytes", 0)),
+                attempt=_attempt(kept.get("attempt")),
             )
         except FileNotFoundError:
             return Rungs()
         except (OSError, ValueError, KeyError, TypeError):
             _log.info("%s cannot be read and is begun anew", self._path)
             return Rungs()
+
+
+def _attempt(kept: dict[str, Any] | None) -> HostView | None:
+    if kept is None:
+        return None
+    return HostView(
+        total_bytes=int(kept["total_bytes"]),
+        free_bytes=int(kept["free_bytes"]),
+        others_bytes=int(kept["others_bytes"]),
+        share=float(kept["share"]),
+    )

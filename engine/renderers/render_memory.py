@@ -1,6 +1,7 @@
 """What memory a render may use: this machine now, what was learnt, how far the job has stepped down."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,21 +9,23 @@ from pathlib import Path
 import torch
 
 from engine.bundles.installed_bundle import InstalledBundle
+from engine.memory.host_memory import others_bytes
 from engine.memory.known_machine import known_machine
 from engine.memory.probe import machine_identity, memory_now
-from engine.planning.lessons import Lesson, learn, learnt_step
-from engine.planning.machine import Machine, MemoryNow
+from engine.planning.heeded_plan import heeded_plan
+from engine.planning.lesson import HostLesson, Lesson
+from engine.planning.lessons import learn
+from engine.planning.machine import Machine
 from engine.planning.machine_store import stored_rates
 from engine.planning.nominal_rates import UNMEASURED
-from engine.planning.plan_limits import device_budget
 from engine.planning.plan_words import doing, lowered
 from engine.planning.planner import best_plan, next_step
-from engine.planning.step_down import NextStep, further
+from engine.planning.step_down import NextStep
 from engine.planning.workload import demand_of, workload_of
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.memory_plan import MemoryPlan, NoPlan, PlanPhase
 from engine.protocol.render_request import RenderRequest
-from engine.renderers.memory_ladder import MemoryLadder
+from engine.renderers.memory_ladder import HostView, MemoryLadder
 from engine.renderers.renderer import MemoryRanOutError
 from engine.renderers.work_directory import MEMORY_RAN_OUT_NAME
 
@@ -58,13 +61,22 @@ class RenderMemory:
 
     def plan(self) -> MemoryPlan:
         """Return the plan. Raises UserError(OUT_OF_MEMORY) that says what to change where none fits."""
-        machine, rungs = self._machine, self._ladder.rungs
-        demand, budget = demand_of(self._workload), device_budget(machine)
-        learnt = learnt_step(self._data, machine.identity.device, demand, budget)
-        found = self._planned(machine, further(learnt, rungs.step))
+        rungs, seen = self._ladder.rungs, self._machine
+        heeded = heeded_plan(
+            self._data, seen, self._workload, at_least=rungs.step, host_share=rungs.host_share
+        )
+        found = heeded.outcome
         if isinstance(found, NoPlan):
             raise self._does_not_fit(found)
-        self._plan = found
+        self._plan, self._machine = found, heeded.machine
+        self._ladder.begin_attempt(
+            HostView(
+                total_bytes=seen.now.host_total_bytes,
+                free_bytes=seen.now.host_free_bytes,
+                others_bytes=others_bytes(),
+                share=heeded.host_share,
+            )
+        )
         _log.info(
             "plan: %d of %d blocks stay, %d tokens at a time, concession %s, %.2f GB predicted",
             len(found.resident_blocks),
@@ -98,7 +110,8 @@ class RenderMemory:
         told = (
             f"Memory ran out while {doing(phase)}; the render went on so that {lowered(self._plan, after)}."
         )
-        wrong = None if taken > self._much_of_others else self._plan.device_budget_bytes
+        by_others = taken > _much_of(self._machine.now.device_total_bytes)
+        wrong = None if by_others else self._plan.device_budget_bytes
         self._ladder.step_down(step, told, wrong_budget_bytes=wrong)
         _log.warning("%s Other programs took %.2f GB meanwhile.", told, taken / 1e9)
         return MemoryRanOutError(told, told=told)
@@ -111,11 +124,6 @@ class RenderMemory:
             encoders=least.encoders,
             tile_at_most=least.tile_at_most,
         )
-
-    @property
-    def _much_of_others(self) -> int:
-        """More than this was taken by another program; less may be what our own libraries have loaded."""
-        return max(_LIBRARIES_BYTES, round(_OTHERS_SHARE * self._machine.now.device_total_bytes))
 
     def _taken_by_others(self) -> int:
         """Return how much more of the device other programs use than when the plan was made."""
@@ -136,27 +144,42 @@ class RenderMemory:
         if self._ladder.rungs.host_share < _LEAST_HOST_SHARE:
             return self._ended(phase)
         told = f"The computer's memory ran out while {doing(phase)}; the render went on with less of it."
-        self._ladder.leave_host_memory(told)
+        self._ladder.leave_host_memory(told, by_others=self._was_taken_from_host())
         _log.warning("%s", told)
         return MemoryRanOutError(told, told=told)
 
     def remember(self) -> None:
         """Remember for this machine what the finished render gave up, where its plan had been wrong."""
-        if self._plan is None or not self._ladder.rungs.by_plan:
+        if self._plan is None:
             return
         try:
-            learn(
-                self._data,
-                Lesson(
-                    device=self._plan.device,
-                    demand=demand_of(self._workload),
-                    budget_bytes=self._ladder.rungs.budget_bytes,
-                    step=self._ladder.rungs.step,
-                    learnt_at=datetime.now(UTC),
-                ),
-            )
+            for lesson in self._lessons(self._plan.device):
+                learn(self._data, lesson)
         except UserError as error:
             _log.info("what was learnt about memory is not kept: %s", error)
+
+    def _lessons(self, device: str) -> Iterator[Lesson | HostLesson]:
+        rungs, demand, learnt_at = self._ladder.rungs, demand_of(self._workload), datetime.now(UTC)
+        render = f"{self._request.width}x{self._request.height}, {self._request.frame_count} frames"
+        if rungs.by_plan:
+            yield Lesson(
+                device=device,
+                demand=demand,
+                budget_bytes=rungs.budget_bytes,
+                step=rungs.step,
+                learnt_at=learnt_at,
+                render=render,
+            )
+        if rungs.attempt is not None and rungs.host_share < 1 and not rungs.host_by_others:
+            yield HostLesson(
+                device=device,
+                demand=demand,
+                total_bytes=self._machine.now.host_total_bytes,
+                free_bytes=rungs.host_free_bytes,
+                share=rungs.attempt.share,
+                learnt_at=learnt_at,
+                render=render,
+            )
 
     def _heed_the_system(self, mark: Path) -> None:
         """Use less of the host's memory where the system ended the attempt before for want of it."""
@@ -166,26 +189,22 @@ class RenderMemory:
         if self._ladder.rungs.host_share < _LEAST_HOST_SHARE:
             raise self._ended(None)
         self._ladder.leave_host_memory(
-            "The system ended the render for want of memory; it went on with less of it."
+            "The system ended the render for want of memory; it went on with less of it.",
+            by_others=self._was_taken_from_host(),
         )
+
+    def _was_taken_from_host(self) -> bool:
+        """Whether others use more of the host's memory than when the plan was made, or nobody knows."""
+        then = self._ladder.rungs.attempt
+        return then is None or others_bytes() - then.others_bytes > _much_of(then.total_bytes)
 
     def _looked_at(self, cache: Path) -> Machine:
         """Return the machine. A card's speed is measured if need be; the processor's changes no plan."""
         identity = machine_identity(self._device)
         if not identity.is_processor:
-            machine = known_machine(self._data, cache)
-            return replace(machine, now=self._lowered(machine.now))
+            return known_machine(self._data, cache)
         rates = stored_rates(self._data, identity) or UNMEASURED
-        return Machine(identity=identity, rates=rates, now=self._lowered(memory_now(self._device)))
-
-    def _lowered(self, now: MemoryNow) -> MemoryNow:
-        """Return what is free, less what the system would not lend the attempt before."""
-        share = self._ladder.rungs.host_share
-        host_free = round(now.host_free_bytes * share)
-        device_free = (
-            round(now.device_free_bytes * share) if self._device.type == "cpu" else now.device_free_bytes
-        )
-        return replace(now, host_free_bytes=host_free, device_free_bytes=device_free)
+        return Machine(identity=identity, rates=rates, now=memory_now(self._device))
 
     def _does_not_fit(self, found: NoPlan) -> UserError:
         self._ladder.begin_anew()
@@ -207,3 +226,8 @@ class RenderMemory:
             "segments, then retry the job.",
             code=ErrorCode.OUT_OF_MEMORY,
         )
+
+
+def _much_of(total_bytes: int) -> int:
+    """More than this was taken by another program; less may be what our own libraries have loaded."""
+    return max(_LIBRARIES_BYTES, round(_OTHERS_SHARE * total_bytes))

@@ -17,7 +17,8 @@ from desktop.authoring.project_files import open_project
 from desktop.authoring.render_requests import RenderSettings
 from engine.bundles.registry import register
 from engine.client import engine_directories
-from engine.planning.lessons import Lesson, learn
+from engine.planning.lesson import HostLesson, Lesson
+from engine.planning.lessons import learn
 from engine.planning.plan_limits import device_budget
 from engine.planning.step_down import NextStep
 from engine.planning.workload import demand_of, workload_of
@@ -109,3 +110,21 @@ def test_memory_that_is_supposed_is_all_free(ask):
     assert (now.device_total_bytes, now.device_free_bytes, now.others_bytes) == (24 * GB, 24 * GB, 0)
     assert now.limit_bytes is None
     assert now.host_free_bytes == MACHINE.now.host_free_bytes
+
+
+def test_what_a_shortage_of_host_memory_taught_is_heeded_and_told(ask):
+    question = ask()
+    lesson = HostLesson(
+        device=CARD,
+        demand=demand_of(workload_of(question.request, question.bundle)),
+        total_bytes=MACHINE.now.host_total_bytes,
+        free_bytes=MACHINE.now.host_free_bytes,
+        share=0.75,
+        learnt_at=datetime.now(UTC),
+    )
+    before = answer(question, MACHINE)
+    learn(engine_directories()[0], lesson)
+    planned = answer(question, MACHINE)
+    assert planned.plan.host_budget_bytes == pytest.approx(0.75 * before.plan.host_budget_bytes, abs=1)
+    assert planned.machine == MACHINE
+    assert planned.notes[-1] == "A render like this ran out of memory here before."

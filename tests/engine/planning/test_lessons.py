@@ -1,5 +1,6 @@
 """What ran out of memory is remembered, and holds where it must: for no less to do, with no more memory."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -7,10 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.planning.lessons import Demand, Lesson, forget_lessons, learn, learnt_step
+from engine.planning import lessons
+from engine.planning.lesson import Demand, HostLesson, Lesson, Lessons
+from engine.planning.lessons import (
+    forget_lessons,
+    known_lessons,
+    learn,
+    learnt_host_share,
+    learnt_step,
+)
 from engine.planning.step_down import NextStep
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.memory_plan import Concession, EncoderPlace
+from tests.engine.planning.machines import GB, card
 
 CARD = "Card 12"
 DEMAND = Demand(pass_tokens=32_760, branches=2, bank_tokens=5000)
@@ -23,7 +33,22 @@ LESSON = Lesson(
     step=NextStep(concession=Concession.NO_RESIDENT_BLOCKS),
     learnt_at=LEARNT_AT,
 )
+HOST = card(12 * GB, host_bytes=32 * GB).now
+HOST_LESSON = HostLesson(
+    device=CARD,
+    demand=DEMAND,
+    total_bytes=HOST.host_total_bytes,
+    free_bytes=20 * GB,
+    share=0.75,
+    learnt_at=LEARNT_AT,
+    render="832x480, 81 frames",
+)
 LADDER = tuple(Concession)
+
+
+def share_with(data, free_bytes, *, demand=DEMAND, device=CARD, total_bytes=HOST.host_total_bytes):
+    now = replace(HOST, host_free_bytes=free_bytes, host_total_bytes=total_bytes)
+    return learnt_host_share(data, device, demand, now)
 
 
 def test_nothing_is_given_up_before_anything_was_learnt(tmp_path):
@@ -75,7 +100,7 @@ def test_of_several_lessons_the_highest_rung_holds(tmp_path):
 def test_more_memory_or_less_to_do_never_gives_up_more(tmp_path_factory, data):
     numbers = st.integers(0, 5)
     demands = st.builds(Demand, pass_tokens=numbers, branches=numbers, bank_tokens=numbers)
-    lessons = st.builds(
+    some_lessons = st.builds(
         Lesson,
         device=st.just(CARD),
         demand=demands,
@@ -89,7 +114,7 @@ def test_more_memory_or_less_to_do_never_gives_up_more(tmp_path_factory, data):
         learnt_at=st.just(LEARNT_AT),
     )
     folder = tmp_path_factory.mktemp("lessons")
-    for lesson in data.draw(st.lists(lessons, max_size=4)):
+    for lesson in data.draw(st.lists(some_lessons, max_size=4)):
         learn(folder, lesson)
     demand, budget = data.draw(demands), data.draw(numbers)
     easier = Demand(
@@ -102,11 +127,14 @@ def test_more_memory_or_less_to_do_never_gives_up_more(tmp_path_factory, data):
     assert LADDER.index(with_more) <= LADDER.index(given_up)
 
 
-def test_only_the_newest_lessons_are_kept(tmp_path):
-    for number in range(205):
+def test_only_the_newest_lessons_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(lessons, "_MOST_LESSONS", 5)
+    for number in range(7):
         demand = replace(DEMAND, pass_tokens=1000 - number)
         learn(tmp_path, replace(LESSON, demand=demand, learnt_at=LEARNT_AT + timedelta(hours=number)))
-    assert forget_lessons(tmp_path) == 200
+    kept = known_lessons(tmp_path).of_device
+    assert [lesson.demand.pass_tokens for lesson in kept] == [994, 995, 996, 997, 998]
+    assert forget_lessons(tmp_path) == 5
 
 
 def test_a_lesson_learnt_twice_is_kept_once(tmp_path):
@@ -127,7 +155,7 @@ def test_a_lesson_learnt_twice_is_kept_once(tmp_path):
         ("2026-03-01", "some day"),
         ('"device": "Card 12"', '"device": null'),
         ('"format": 1', '"format": 7'),
-        ("[", ""),
+        ('"lessons": [', '"lessons": '),
         ('{\n "format"', "[" * 100_000),
     ],
 )
@@ -149,3 +177,59 @@ def test_where_nothing_can_be_written_a_lesson_is_refused_in_a_sentence(tmp_path
     with pytest.raises(UserError) as refusal:
         learn(tmp_path / "gone", LESSON)
     assert refusal.value.report.code is ErrorCode.FILE_MISSING
+
+
+def test_a_shortage_of_host_memory_holds_for_no_less_to_do_with_no_more_free(tmp_path):
+    assert share_with(tmp_path, 20 * GB) == 1.0
+    learn(tmp_path, HOST_LESSON)
+    assert [share_with(tmp_path, free * GB) for free in (1, 20, 21)] == [0.75] * 3
+    assert share_with(tmp_path, 21 * GB + 1) == 1.0
+    assert share_with(tmp_path, 20 * GB, demand=replace(DEMAND, branches=3)) == 0.75
+    assert share_with(tmp_path, 20 * GB, demand=replace(DEMAND, branches=1)) == 1.0
+    assert share_with(tmp_path, 20 * GB, device="processor") == 1.0
+    learn(tmp_path, replace(HOST_LESSON, share=0.5625))
+    assert share_with(tmp_path, 20 * GB) == 0.5625
+
+
+def test_with_other_host_memory_in_all_what_its_shortages_taught_is_forgotten(tmp_path):
+    learn(tmp_path, HOST_LESSON)
+    assert share_with(tmp_path, 20 * GB, total_bytes=64 * GB) == 1.0
+    learn(tmp_path, replace(HOST_LESSON, total_bytes=64 * GB))
+    assert share_with(tmp_path, 20 * GB) == 1.0
+    assert known_lessons(tmp_path).count == 1
+
+
+def test_lessons_of_both_kinds_lie_side_by_side_and_are_forgotten_together(tmp_path):
+    learn(tmp_path, LESSON)
+    learn(tmp_path, HOST_LESSON)
+    learn(tmp_path, HOST_LESSON)
+    assert known_lessons(tmp_path) == Lessons(of_device=(LESSON,), of_host=(HOST_LESSON,))
+    assert forget_lessons(tmp_path) == 2
+    assert known_lessons(tmp_path) == Lessons()
+
+
+@pytest.mark.parametrize("share", [0, 0.0, -0.5, 1.5, "NaN", "half", None])
+def test_a_share_that_is_none_makes_a_damaged_file(tmp_path, caplog, share):
+    learn(tmp_path, HOST_LESSON)
+    path = tmp_path / "lessons.json"
+    path.write_text(path.read_text().replace('"share": 0.75', f'"share": {json.dumps(share)}'))
+    assert known_lessons(tmp_path) == Lessons()
+    assert "was damaged" in caplog.text
+
+
+def test_what_was_learnt_before_the_host_could_teach_is_read(tmp_path):
+    learn(tmp_path, LESSON)
+    path = tmp_path / "lessons.json"
+    content = json.loads(path.read_text())
+    del content["host_lessons"], content["lessons"][0]["render"]
+    path.write_text(json.dumps(content))
+    assert known_lessons(tmp_path) == Lessons(of_device=(LESSON,))
+
+
+def test_lessons_that_cannot_be_opened_are_one_sentence(tmp_path):
+    (tmp_path / "lessons.json").mkdir()
+    for ask in (known_lessons, forget_lessons):
+        with pytest.raises(UserError, match="cannot be read") as refusal:
+            ask(tmp_path)
+        assert refusal.value.report.code is ErrorCode.FILE_UNREADABLE
+    assert learnt_step(tmp_path, CARD, DEMAND, BUDGET) == NextStep()

@@ -8,7 +8,8 @@ import pytest
 
 from engine.locations import engine_locations
 from engine.media.video_reader import VideoReader
-from engine.planning.lessons import Demand, learnt_step
+from engine.planning.lesson import Demand
+from engine.planning.lessons import learnt_step
 from engine.planning.step_down import NextStep
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.memory_plan import Concession, EncoderPlace
@@ -141,7 +142,7 @@ def test_a_process_that_the_system_ends_again_and_again_is_given_up_and_may_be_t
     with pytest.raises(RenderStoppedError):
         render(request, Watching(stop_when=lambda phase: phase.startswith("Step 1")), work)
     for _ in range(9):
-        MemoryLadder(work).leave_host_memory("ended")
+        MemoryLadder(work).leave_host_memory("ended", by_others=False)
     note_memory_ran_out(work)
     with pytest.raises(UserError) as caught:
         render(request, work=work)
