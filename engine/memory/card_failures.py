@@ -16,6 +16,19 @@ _SAID_BY_A_CARD = ("cuda", "cublas", "cudnn", "hip")
 _SAID_WITHOUT_ROOM = ("cublas_status_not_initialized", "unable to find an engine to execute")
 """What libraries of a full card say of the room for their own work: it might mean anything else."""
 
+_SAID_OF_A_MISTAKE = (
+    "invalid argument",
+    "invalid configuration",
+    "invalid device function",
+    "invalid_value",
+    "bad_param",
+    "not_supported",
+)
+"""What a card says of a call that it did not take: it computes all the same."""
+
+_NO_CODE = "no kernel image"
+"""What it says where the libraries were built for other cards."""
+
 _LITTLE_BYTES = 10**9
 
 
@@ -32,12 +45,7 @@ def card_failures(device: torch.device) -> Iterator[None]:
             raise _full(device) from error
         if not _is_the_cards(error, device):
             raise
-        raise UserError(
-            "The graphics card does not answer.",
-            next_step="Restart the computer or its graphics driver; masque doctor says what is there.",
-            code=ErrorCode.RENDERER_UNAVAILABLE,
-            details={"error": str(error).strip().splitlines()[0] if str(error).strip() else ""},
-        ) from error
+        raise _unusable(error) from error
 
 
 def _is_the_cards(error: BaseException, device: torch.device) -> bool:
@@ -68,6 +76,8 @@ def is_full_card(error: BaseException, device: torch.device) -> bool:
 def is_lost_device(error: BaseException) -> bool:
     """Return whether an error means that a card computes no more; its libraries have words of their own."""
     said = str(error).lower()
+    if _NO_CODE in said or any(words in said for words in _SAID_OF_A_MISTAKE):
+        return False
     return isinstance(error, torch.AcceleratorError) or any(words in said for words in _SAID_BY_A_LOST_CARD)
 
 
@@ -77,4 +87,19 @@ def _full(device: torch.device) -> UserError:
         f"{where} has no memory free.",
         next_step="Close other programs that use it and try again.",
         code=ErrorCode.OUT_OF_MEMORY,
+    )
+
+
+def _unusable(error: BaseException) -> UserError:
+    lines = str(error).strip().splitlines()
+    message = "The graphics card does not answer."
+    next_step = "Restart the computer or its graphics driver; masque doctor says what is there."
+    if _NO_CODE in str(error).lower():
+        message = f"PyTorch {torch.__version__} was not built for this graphics card."
+        next_step = "Install a build of PyTorch for it, or set CUDA_VISIBLE_DEVICES=-1 to use the processor."
+    return UserError(
+        message,
+        next_step=next_step,
+        code=ErrorCode.RENDERER_UNAVAILABLE,
+        details={"error": lines[0] if lines else ""},
     )

@@ -1,5 +1,8 @@
 """The device a render computes on, and the number format it does best there. Only here are devices named."""
 
+import platform
+import sys
+
 import torch
 
 from engine.protocol.diffusion_settings import Precision
@@ -10,6 +13,9 @@ _DTYPES = {
     Precision.BFLOAT16: torch.bfloat16,
     Precision.FLOAT16: torch.float16,
 }
+
+_LEFT_FOR_KERNELS_BYTES = 128 * 2**20
+"""Of a card under Windows: what the libraries load beside tensors once they compute."""
 
 
 def render_device() -> torch.device:
@@ -22,7 +28,7 @@ def compute_precision(device: torch.device, asked: Precision) -> Precision:
 
     Raises UserError where the device cannot do what was asked.
     """
-    if asked is Precision.BFLOAT16 and device.type == "cuda" and not torch.cuda.is_bf16_supported():
+    if asked is Precision.BFLOAT16 and device.type == "cuda" and not _has_bfloat16():
         raise UserError(
             f"{device_name(device)} cannot compute in bfloat16.",
             next_step="Choose the precision float16 or float32.",
@@ -32,7 +38,15 @@ def compute_precision(device: torch.device, asked: Precision) -> Precision:
         return asked
     if device.type == "cpu":
         return Precision.FLOAT32
-    return Precision.BFLOAT16 if torch.cuda.is_bf16_supported() else Precision.FLOAT16
+    return Precision.BFLOAT16 if _has_bfloat16() else Precision.FLOAT16
+
+
+def _has_bfloat16() -> bool:
+    """Return whether the card itself computes in bfloat16: a card before 2020 only imitates it.
+
+    Attention in an imitated format takes a number for every pair of tokens: 86 GB at 832x480.
+    """
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def torch_dtype(precision: Precision) -> torch.dtype:
@@ -75,7 +89,21 @@ def wait_for(device: torch.device) -> None:
 
 
 def limit_this_process(device: torch.device, limit_bytes: int | None) -> None:
-    """Let tensors of this process take no more of a card than a limit; with None all there is."""
-    if device.type == "cuda" and limit_bytes is not None:
-        _, total_bytes = torch.cuda.mem_get_info(device)
+    """Let tensors of this process take no more of a card than a limit; with None all there is.
+
+    Under Windows no more than is free now in any case: it lends a full card the host's memory without a word,
+    and a render would go on many times slower. So memory runs out there too, and a smaller plan follows.
+    """
+    if device.type != "cuda":
+        return
+    free_bytes, total_bytes = torch.cuda.mem_get_info(device)
+    if is_driven_by_windows():
+        there_bytes = max(free_bytes + torch.cuda.memory_reserved(device) - _LEFT_FOR_KERNELS_BYTES, 0)
+        limit_bytes = there_bytes if limit_bytes is None else min(limit_bytes, there_bytes)
+    if limit_bytes is not None:
         torch.cuda.set_per_process_memory_fraction(min(limit_bytes / total_bytes, 1.0), device)
+
+
+def is_driven_by_windows() -> bool:
+    """Whether Windows decides over a card's memory and what is pinned: also under its subsystem for Linux."""
+    return sys.platform == "win32" or "microsoft" in platform.release().lower()

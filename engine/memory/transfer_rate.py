@@ -3,13 +3,11 @@
 Shapes: B bytes.
 """
 
-import platform
-import sys
 import time
 
 import torch
 
-from engine.memory.device import wait_for
+from engine.memory.device import is_driven_by_windows, wait_for
 from engine.memory.host_buffer import HostBuffer
 from engine.memory.host_memory import host_memory
 from engine.weights.memory_shortage import is_memory_shortage
@@ -48,7 +46,7 @@ def pinnable_bytes(device: torch.device, *, tried_bytes: int = _TRIED_BYTES) -> 
     if device.type == "cpu" or not _can_pin(device, min(tried_bytes, host_memory().free_bytes // 4)):
         return 0
     total = host_memory().total_bytes
-    if _is_driven_by_windows():
+    if is_driven_by_windows():
         return total // 2
     return total - min(_HOST_RESERVE_BYTES, total // _LEAST_RESERVE_SHARE)
 
@@ -74,8 +72,3 @@ def _can_pin(device: torch.device, size: int) -> bool:
         return HostBuffer(size, pin_for=device).pinned
     except (OSError, MemoryError):
         return False
-
-
-def _is_driven_by_windows() -> bool:
-    """Whether Windows decides what is pinned: on itself and under its subsystem for Linux."""
-    return sys.platform == "win32" or "microsoft" in platform.release().lower()

@@ -5,6 +5,8 @@ Taken for what it looks like, it would be told as a damaged file or as a fault o
 
 import errno
 
+_WINDOWS_LENDS_NO_MORE = 1455
+
 # torch's allocators on Linux, macOS, Windows and on graphics cards, mapped files, OpenCV.
 _SAID = (
     "can't allocate memory",
@@ -13,6 +15,8 @@ _SAID = (
     "out of memory",
     "insufficient memory",
     "alloc_failed",
+    "paging file is too small",  # Windows, where it speaks English
+    "os error 1455",  # the same, as safetensors says it in any language
     "could not create a primitive",  # oneDNN without room for a convolution
     "could not create a memory object",
 )
@@ -23,6 +27,8 @@ def is_memory_shortage(error: BaseException) -> bool:
     if isinstance(error, MemoryError):
         return True
     if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return True
+    if getattr(error, "winerror", None) == _WINDOWS_LENDS_NO_MORE:
         return True
     said = str(error).lower()
     return any(words in said for words in _SAID)

@@ -3,13 +3,14 @@
 import pytest
 import torch
 
-from engine.memory.card_failures import is_device_shortage, is_full_card
+from engine.memory.card_failures import card_failures, is_device_shortage, is_full_card
+from engine.protocol.errors import UserError
 from engine.protocol.memory_plan import PlanPhase
 from engine.renderers.device_failures import failures_of, require_device_of_before
 from engine.renderers.phase_watch import PhaseWatch
 from engine.renderers.renderer import DeviceLostError, MemoryRanOutError
 
-CPU = torch.device("cpu")
+CPU, CARD = torch.device("cpu"), torch.device("cuda", 0)
 
 
 class Memory:
@@ -58,12 +59,27 @@ def test_a_device_that_failed_is_lost_for_this_process(error):
         raise error
 
 
-def test_any_other_error_is_a_fault():
-    with pytest.raises(RuntimeError, match="shapes"), failures_of(CPU, Memory(), PhaseWatch(CPU)):
-        raise RuntimeError("shapes do not fit")
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("shapes do not fit"),
+        torch.AcceleratorError("CUDA error: invalid configuration argument"),
+        torch.AcceleratorError("CUDA error: no kernel image is available for execution on the device"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_INVALID_VALUE when calling `cublasGemmEx`"),
+    ],
+    ids=repr,
+)
+def test_any_other_error_is_a_fault_and_a_call_that_a_card_did_not_take_is_one(error):
+    with pytest.raises(RuntimeError, match=str(error)[:20]), failures_of(CPU, Memory(), PhaseWatch(CPU)):
+        raise error
 
 
-CARD = torch.device("cuda", 0)
+def test_libraries_that_were_built_for_other_cards_are_told_as_that():
+    with pytest.raises(UserError, match="was not built for this graphics card"), card_failures(CARD):
+        raise torch.AcceleratorError("CUDA error: no kernel image is available for execution on the device")
+    with pytest.raises(UserError, match="does not answer"), card_failures(CARD):
+        raise torch.AcceleratorError("CUDA error: unspecified launch failure")
 
 
 @pytest.mark.parametrize(

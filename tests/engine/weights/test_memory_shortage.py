@@ -55,6 +55,8 @@ def test_what_libraries_raise_for_too_little_memory_is_known(ask):
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB."), True),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)"), True),
         (RuntimeError("could not create a primitive"), True),
+        (OSError(errno.EINVAL, "The paging file is too small for this operation to complete"), True),
+        (RuntimeError("Die Auslagerungsdatei ist zu klein. (os error 1455)"), True),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied (512x64 and 80x96)"), False),
         (OSError(errno.ENOSPC, "No space left on device"), False),
         (ValueError("bad magic number"), False),
@@ -97,3 +99,10 @@ def test_a_network_that_does_not_fit_into_memory_is_not_called_badly_described(t
                 dtype=torch.float32,
                 dtype_name="dtype",
             )
+
+
+def test_a_windows_that_lends_no_more_memory_is_known_in_any_language():
+    error = OSError(errno.EINVAL, "Die Auslagerungsdatei ist zu klein")
+    assert not is_memory_shortage(error)
+    error.winerror = 1455
+    assert is_memory_shortage(error)
