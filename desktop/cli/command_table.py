@@ -31,6 +31,7 @@ COMMANDS = (
     _entry("curve", "Set, show or clear an intensity curve."),
     _entry("info", "Show what is in a project."),
     _entry("plan", "Show whether a render fits this machine, and how it would use its memory."),
+    _entry("machine", "Show what Masque knows of this machine, measure it anew, forget what it learnt."),
     _entry("render", "Render scenes through the engine."),
     _entry("queue", "Show and control the render queue."),
     _entry("takes", "List, rate and annotate takes."),

@@ -10,8 +10,8 @@ import torch
 from engine.memory.card_failures import card_failures
 from engine.memory.device import limit_this_process, render_device
 from engine.memory.probe import FULL_EFFORT, ProbeEffort, machine_identity, measure_rates, memory_now
-from engine.memory.processor_load import BUSY_SHARE, others_share, others_share_now, processor_times
-from engine.planning.machine import Machine, MachineIdentity, MachineRates, MemoryNow
+from engine.memory.processor_load import others_share, others_share_now, processor_times
+from engine.planning.machine import BUSY_SHARE, Machine, MachineIdentity, MachineRates, MemoryNow
 from engine.planning.machine_store import store_rates, stored_rates
 from engine.planning.memory_limit import device_memory_limit
 from engine.protocol.errors import UserError
@@ -59,7 +59,7 @@ def _measured(device: torch.device, disk_folder: Path, effort: ProbeEffort) -> M
 
 def _was_busy(rates: MachineRates) -> bool:
     """Whether rates were measured on a busy machine, and some time ago."""
-    if rates.others_share is None or rates.others_share < BUSY_SHARE:
+    if not rates.of_busy_machine:
         return False
     return rates.measured_at is None or datetime.now(UTC) - rates.measured_at > _NOT_AGAIN_FOR
 

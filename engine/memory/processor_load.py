@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 import psutil
 
-BUSY_SHARE = 0.2
-"""From here on rates are noticeably lower than those of the machine left to itself."""
-
 _LOOK_S = 0.5
 
 

@@ -9,6 +9,9 @@ from datetime import datetime
 
 from engine.protocol.diffusion_settings import Precision
 
+BUSY_SHARE = 0.2
+"""Where other programs use so much of the processor, rates are noticeably lower than the machine's own."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineIdentity:
@@ -47,6 +50,11 @@ class MachineRates:
     has_eight_bit: bool
     measured_at: datetime | None = None
     others_share: float | None = None
+
+    @property
+    def of_busy_machine(self) -> bool:
+        """Whether other programs were busy meanwhile: left to itself the machine is faster."""
+        return self.others_share is not None and self.others_share >= BUSY_SHARE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
