@@ -108,10 +108,11 @@ class Application(QObject):
         sources = StageSources(session, playback, live, pool=self._pool, notices=notices)
         link = EngineLink()
         queue, shelf = RenderQueue(link), BundleShelf(self._pool, data)
-        choice = RenderChoice(session, shelf)
+        preferences = Preferences(data / PREFERENCES_NAME)
+        choice = RenderChoice(session, shelf, preferences)
         return Desk(
             theme=theme,
-            preferences=Preferences(data / PREFERENCES_NAME),
+            preferences=preferences,
             session=session,
             selection=selection,
             playback=playback,

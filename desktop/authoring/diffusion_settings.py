@@ -84,6 +84,15 @@ def plan_diffusion(
     return DiffusionPlan(settings=settings, notes=_notes(scene, choice, bundle))
 
 
+def why_refused(choice: DiffusionChoice) -> str:
+    """Return why these settings cannot be rendered with any bundle, in a sentence; empty where they can."""
+    try:
+        check_diffusion(_settings(choice, choice.bundle or "any"))
+    except UserError as error:
+        return error.report.sentence()
+    return ""
+
+
 def choose_bundle(
     scene: SceneRecord, wanted: str | None, bundles: Sequence[InstalledBundle]
 ) -> InstalledBundle:

@@ -11,6 +11,7 @@ from desktop.authoring.render_requests import (
     RenderSettings,
     build_render_request,
     offered_sizes,
+    plate_shaped,
     usual_size,
 )
 from engine.bundles.installed_bundle import InstalledBundle
@@ -27,6 +28,7 @@ from engine.protocol.render_request import RenderRequest
 from projects_db.project_store import ProjectStore
 from projects_db.records import SceneRecord
 
+SMALLER_LONG_SIDES_PX = (448, 384, 320, 256)
 Size = tuple[int, int]
 
 
@@ -49,7 +51,7 @@ class PlanQuestion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """The answer for one scene. `fitting_size`: one of the offered sizes, where only a smaller one fits.
+    """The answer for one scene. `fitting_size`: the plate's shape, where only a smaller size fits.
 
     `render_runs`: another render runs now, and what it holds is counted as free.
     """
@@ -109,7 +111,7 @@ def answer(question: PlanQuestion, machine: Machine) -> Planned:
 
 
 def answer_with_size(question: PlanQuestion, machine: Machine) -> Planned:
-    """Return the answer; where the render does not fit, with the largest offered size in which it would.
+    """Return the answer; where the render does not fit, with the largest size tried in which it would.
 
     Raises UserError as `answer` does.
     """
@@ -157,8 +159,12 @@ def _lesson_notes(machine: Machine, workload: Workload, heeded: HeededPlan) -> t
 def _fitting_size(question: PlanQuestion, machine: Machine) -> Size | None:
     request, workload = question.request, workload_of(question.request, question.bundle)
     plate = (request.plate.width, request.plate.height)
-    offered = {usual_size(request.renderer, *plate), *offered_sizes(request.renderer, *plate)}
-    smaller = [size for size in offered if size[0] * size[1] < request.width * request.height]
+    tried = {
+        usual_size(request.renderer, *plate),
+        *offered_sizes(request.renderer, *plate),
+        *(plate_shaped(side, *plate) for side in SMALLER_LONG_SIDES_PX),
+    }
+    smaller = [size for size in tried if size[0] * size[1] < request.width * request.height]
     for size in sorted(smaller, key=lambda size: -size[0] * size[1]):
         asked = workload.at_size(*size)
         if isinstance(_heeded(machine, asked).outcome, MemoryPlan):

@@ -204,13 +204,15 @@ def usual_size(renderer: RendererName, plate_width: int, plate_height: int) -> t
 
 def offered_sizes(renderer: RendererName, plate_width: int, plate_height: int) -> tuple[tuple[int, int], ...]:
     """Return sizes in pixels to choose from besides the usual one: the plate's shape, with even sides."""
-    shares = [side / max(plate_width, plate_height) for side in OFFERED_LONG_SIDES_PX[renderer]]
-    return tuple(
-        (
-            max(SMALLEST_SIDE_PX, 2 * round(plate_width * share / 2)),
-            max(SMALLEST_SIDE_PX, 2 * round(plate_height * share / 2)),
-        )
-        for share in shares
+    return tuple(plate_shaped(side, plate_width, plate_height) for side in OFFERED_LONG_SIDES_PX[renderer])
+
+
+def plate_shaped(long_side: int, plate_width: int, plate_height: int) -> tuple[int, int]:
+    """Return the size in pixels of the plate's shape with this long side: even, and none too short."""
+    share = long_side / max(plate_width, plate_height)
+    return (
+        max(SMALLEST_SIDE_PX, 2 * round(plate_width * share / 2)),
+        max(SMALLEST_SIDE_PX, 2 * round(plate_height * share / 2)),
     )
 
 

@@ -6,9 +6,23 @@ from typing import Annotated, Any
 
 import typer
 
+from desktop.authoring.diffusion_options import (
+    ADAPTER_GUIDANCE,
+    FLOW_SHIFT,
+    GUIDANCE_END,
+    GUIDANCE_START,
+    LONG_SHOT,
+    OVERLAP_FRAMES,
+    PRECISION,
+    SEGMENT_FRAMES,
+    SOLVER,
+    TEXT_GUIDANCE,
+    VOICE_GUIDANCE,
+)
 from desktop.authoring.diffusion_settings import DiffusionChoice
 from desktop.authoring.frame_rates import parse_frame_rate
 from desktop.cli.values import parse_choice
+from engine.protocol.diffusion_limits import MOST_STEPS
 from engine.protocol.diffusion_settings import LongShotMode, Precision, Solver
 
 PANEL = "Diffusion quality"
@@ -20,40 +34,18 @@ def _option(text: str, metavar: str | None = None) -> typer.models.OptionInfo:
 
 
 BundleOption = Annotated[str | None, _option("The model bundle; else the only one that can.", "NAME")]
-StepsOption = Annotated[int | None, _option("Denoising steps, 1 to 200; else 30.")]
-TextGuidanceOption = Annotated[
-    float | None,
-    _option(
-        "How strictly the prompt is followed, 0 to 20; else 1, with voices 5. "
-        "Above 1 the negative prompt counts."
-    ),
-]
-AdapterGuidanceOption = Annotated[
-    float | None, _option("How strictly clips and voices are followed, 0 to 20; else 4, with voices 5.")
-]
-VoiceGuidanceOption = Annotated[
-    float | None, _option("The voices' own; --adapter-guidance is then the clips'. One pass more a step.")
-]
-GuidanceStartOption = Annotated[
-    float | None, _option("From where in the steps clips and voices guide; else 0.", "PERCENT")
-]
-GuidanceEndOption = Annotated[float | None, _option("Up to where in the steps they do; else 100.", "PERCENT")]
-SolverOption = Annotated[str | None, _option("euler, as published, or unipc; else euler.", "NAME")]
-FlowShiftOption = Annotated[float | None, _option("Shift of the noise levels; else 5.")]
-LongShotOption = Annotated[
-    str | None,
-    _option("How a long shot is made: continuation, or context-windows; else continuation.", "NAME"),
-]
-SegmentFramesOption = Annotated[
-    int | None, _option("Model frames of one pass: 5, 9, 13 and so on to 201; else 81.")
-]
-OverlapFramesOption = Annotated[
-    int | None,
-    _option(
-        "Model frames two passes share: 1, 5, 9 and so on, in context windows 4, 8 and so on; else 13, 16."
-    ),
-]
-PrecisionOption = Annotated[str | None, _option("auto, float32, bfloat16 or float16.", "NAME")]
+StepsOption = Annotated[int | None, _option(f"Denoising steps, 1 to {MOST_STEPS}; else 30.")]
+TextGuidanceOption = Annotated[float | None, _option(TEXT_GUIDANCE.help)]
+AdapterGuidanceOption = Annotated[float | None, _option(ADAPTER_GUIDANCE.help)]
+VoiceGuidanceOption = Annotated[float | None, _option(VOICE_GUIDANCE.help)]
+GuidanceStartOption = Annotated[float | None, _option(GUIDANCE_START.help, "PERCENT")]
+GuidanceEndOption = Annotated[float | None, _option(GUIDANCE_END.help, "PERCENT")]
+SolverOption = Annotated[str | None, _option(SOLVER.help, "NAME")]
+FlowShiftOption = Annotated[float | None, _option(FLOW_SHIFT.help)]
+LongShotOption = Annotated[str | None, _option(LONG_SHOT.help, "NAME")]
+SegmentFramesOption = Annotated[int | None, _option(SEGMENT_FRAMES.help)]
+OverlapFramesOption = Annotated[int | None, _option(OVERLAP_FRAMES.help)]
+PrecisionOption = Annotated[str | None, _option(PRECISION.help, "NAME")]
 ModelRateOption = Annotated[
     str | None, _option("Frames a second the model works at; else what the bundle expects.", "RATE")
 ]

@@ -1,10 +1,12 @@
-"""What the window remembers between runs: recent projects, theme, layout."""
+"""What the window remembers between runs: recent projects, theme, layout, the render's choice."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QObject, QSettings, Signal
 
 MOST_RECENT = 8
+RENDER = "render"
 
 
 class Preferences(QObject):
@@ -47,6 +49,21 @@ class Preferences(QObject):
         """Remember the window's geometry and docks."""
         self._settings.setValue("geometry", geometry)
         self._settings.setValue("docks", docks)
+
+    def render_choice(self) -> dict[str, object]:
+        """What was chosen for the next render, by name; texts, unless somebody has edited the file."""
+        self._settings.beginGroup(RENDER)
+        kept = {name: self._settings.value(name) for name in self._settings.childKeys()}
+        self._settings.endGroup()
+        return kept
+
+    def set_render_choice(self, texts: Mapping[str, str]) -> None:
+        """Remember it; what is not named is forgotten."""
+        self._settings.beginGroup(RENDER)
+        self._settings.remove("")
+        for name, text in texts.items():
+            self._settings.setValue(name, text)
+        self._settings.endGroup()
 
     def close(self) -> None:
         """Write the file."""

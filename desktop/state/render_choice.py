@@ -1,18 +1,22 @@
 """What the next render will be, and how long it should take."""
 
 import secrets
+from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal
 
-from desktop.authoring.diffusion_settings import USUAL, DiffusionChoice, choose_bundle, what_is_missing
+from desktop.authoring.diffusion_settings import DiffusionChoice, choose_bundle, what_is_missing
 from desktop.authoring.render_requests import (
     LARGEST_SEED,
     RenderSettings,
     offered_sizes,
+    plate_shaped,
     settings_of_takes,
     usual_size,
 )
 from desktop.state.bundle_shelf import BundleShelf
+from desktop.state.kept_choice import KeptChoice, read_choice, written_choice
+from desktop.state.preferences import Preferences
 from desktop.state.project_session import ProjectSession
 from desktop.state.render_pace import diffusion_seconds, draft_seconds
 from engine.bundles.installed_bundle import InstalledBundle
@@ -21,20 +25,16 @@ from engine.protocol.render_request import RendererName
 
 
 class RenderChoice(QObject):
-    """Settings for the next takes. `seed` None draws a new one for every take."""
+    """Settings for the next takes, remembered between starts. `seed` None draws a new one for every take."""
 
     choice_changed = Signal()
 
-    def __init__(self, session: ProjectSession, shelf: BundleShelf) -> None:
+    def __init__(self, session: ProjectSession, shelf: BundleShelf, preferences: Preferences) -> None:
         super().__init__()
         self._session = session
         self._shelf = shelf
-        self._renderer = RendererName.DRAFT
-        self._bundle: str | None = None
-        self._steps = USUAL.steps
-        self._seed: int | None = 0
-        self._take_count = 1
-        self._sizes: dict[RendererName, tuple[int, int] | None] = {}
+        self._preferences = preferences
+        self._kept = read_choice(preferences.render_choice())
         for signal in (
             session.scene_chosen,
             session.scene_changed,
@@ -47,13 +47,11 @@ class RenderChoice(QObject):
     @property
     def renderer(self) -> RendererName:
         """The way to render: the quality, for a person."""
-        return self._renderer
+        return self._kept.renderer
 
     def set_renderer(self, renderer: RendererName) -> None:
         """Choose the quality."""
-        if renderer is not self._renderer:
-            self._renderer = renderer
-            self.choice_changed.emit()
+        self._keep(replace(self._kept, renderer=renderer))
 
     @property
     def bundle(self) -> InstalledBundle | None:
@@ -62,7 +60,7 @@ class RenderChoice(QObject):
         The chosen one; else the first that can render the scene, those with real weights before those
         without; None where there is none.
         """
-        chosen = next((bundle for bundle in self._shelf.bundles if bundle.name == self._bundle), None)
+        chosen = next((bundle for bundle in self._shelf.bundles if bundle.name == self._kept.bundle), None)
         scene = self._session.scene
         if chosen is not None or scene is None:
             return chosen
@@ -71,67 +69,72 @@ class RenderChoice(QObject):
 
     def set_bundle(self, name: str | None) -> None:
         """Choose a bundle by name; None leaves it to what the scene needs."""
-        if name != self._bundle:
-            self._bundle = name
-            self.choice_changed.emit()
+        self._keep(replace(self._kept, bundle=name))
 
     @property
     def steps(self) -> int:
         """Denoising steps of a diffusion render."""
-        return self._steps
+        return self._kept.steps
 
     def set_steps(self, steps: int) -> None:
         """Choose the steps."""
-        if steps != self._steps:
-            self._steps = steps
-            self.choice_changed.emit()
+        self._keep(replace(self._kept, steps=steps))
 
     @property
     def take_count(self) -> int:
         """How many takes are queued at once, one seed after the other."""
-        return self._take_count
+        return self._kept.take_count
 
     def set_take_count(self, count: int) -> None:
         """Choose how many takes."""
-        if count != self._take_count:
-            self._take_count = count
-            self.choice_changed.emit()
+        self._keep(replace(self._kept, take_count=count))
 
     @property
     def seed(self) -> int | None:
         """The seed of the next take; None: a new one each time."""
-        return self._seed
+        return self._kept.seed
 
     def set_seed(self, seed: int | None) -> None:
         """Choose the seed."""
-        if seed != self._seed:
-            self._seed = seed
-            self.choice_changed.emit()
+        self._keep(replace(self._kept, seed=seed))
+
+    @property
+    def advanced(self) -> DiffusionChoice:
+        """What else is set of a diffusion render; bundle and steps are not among it."""
+        return self._kept.advanced
+
+    def set_advanced(self, advanced: DiffusionChoice) -> None:
+        """Choose all of it. What cannot be rendered is refused when it is planned or queued."""
+        self._keep(replace(self._kept, advanced=replace(advanced, bundle=None, steps=None)))
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """Pixels of the result in this quality; None: what is usual for the plate."""
-        return self._sizes.get(self._renderer)
+        """Pixels of the result in this quality; None: what is usual for the plate, or there is no scene."""
+        scene, side = self._session.scene, self._kept.long_sides.get(self.renderer)
+        if scene is None or side is None:
+            return None
+        return plate_shaped(side, scene.plate.probe.width or 1, scene.plate.probe.height or 1)
 
     def set_size(self, size: tuple[int, int] | None) -> None:
-        """Choose the size; each quality has its own."""
-        if size != self.size:
-            self._sizes[self._renderer] = size
-            self.choice_changed.emit()
+        """Choose a size of the plate's shape for this quality; other plates get its long side."""
+        sides = {key: side for key, side in self._kept.long_sides.items() if key is not self.renderer}
+        if size is not None:
+            sides[self.renderer] = max(size)
+        self._keep(replace(self._kept, long_sides=sides))
 
     def usual_size(self) -> tuple[int, int] | None:
         """Return the size of a render when nobody chooses one; None without a scene."""
         scene = self._session.scene
         if scene is None:
             return None
-        return usual_size(self._renderer, scene.plate.probe.width or 1, scene.plate.probe.height or 1)
+        return usual_size(self.renderer, scene.plate.probe.width or 1, scene.plate.probe.height or 1)
 
     def offered_sizes(self) -> tuple[tuple[int, int], ...]:
         """Return the sizes to choose from besides the usual one; none without a scene."""
         scene = self._session.scene
         if scene is None:
             return ()
-        return offered_sizes(self._renderer, scene.plate.probe.width or 1, scene.plate.probe.height or 1)
+        return offered_sizes(self.renderer, scene.plate.probe.width or 1, scene.plate.probe.height or 1)
 
     def trouble(self) -> str:
         """Return why the scene cannot be rendered in diffusion quality, in sentences; empty if it can."""
@@ -151,12 +154,12 @@ class RenderChoice(QObject):
 
     def settings_of_takes(self) -> tuple[RenderSettings, ...]:
         """Return the settings of each take. Raises UserError for seeds out of range."""
-        seed = secrets.randbelow(LARGEST_SEED - self._take_count) if self._seed is None else self._seed
+        seed = secrets.randbelow(LARGEST_SEED - self.take_count) if self.seed is None else self.seed
         return settings_of_takes(
             RenderSettings(
-                quality=self._renderer.value, seed=seed, size=self.size, diffusion=self._diffusion()
+                quality=self.renderer.value, seed=seed, size=self.size, diffusion=self._diffusion()
             ),
-            self._take_count,
+            self.take_count,
         )
 
     def estimate_s(self) -> float | None:
@@ -165,16 +168,23 @@ class RenderChoice(QObject):
         if size is None:
             return None
         takes, frames = self._session.takes, self._session.length_frames
-        if self._renderer is RendererName.DRAFT:
-            return self._take_count * draft_seconds(takes, frames)
+        if self.renderer is RendererName.DRAFT:
+            return self.take_count * draft_seconds(takes, frames)
         bundle = self.bundle
         if bundle is None:
             return None
-        one = diffusion_seconds(takes, frames, bundle=bundle.name, size=size, steps=self._steps)
-        return None if one is None else self._take_count * one
+        one = diffusion_seconds(takes, frames, bundle=bundle.name, size=size, steps=self.steps)
+        return None if one is None else self.take_count * one
 
     def _diffusion(self) -> DiffusionChoice:
-        if self._renderer is RendererName.DRAFT:
+        if self.renderer is RendererName.DRAFT:
             return DiffusionChoice()
         bundle = self.bundle
-        return DiffusionChoice(bundle=bundle.name if bundle else self._bundle, steps=self._steps)
+        name = bundle.name if bundle else self._kept.bundle
+        return replace(self._kept.advanced, bundle=name, steps=self.steps)
+
+    def _keep(self, kept: KeptChoice) -> None:
+        if kept != self._kept:
+            self._kept = kept
+            self._preferences.set_render_choice(written_choice(kept))
+            self.choice_changed.emit()

@@ -56,7 +56,7 @@ QComboBox QAbstractItemView { background: $raised; border: 1px solid $line; sele
 $selection; }
 QLineEdit, QPlainTextEdit, QAbstractSpinBox {
     background: $raised; color: $text; border: 1px solid $line; border-radius: 4px; padding: 2px 5px;
-    selection-background-color: $selection; selection-color: $text;
+    selection-background-color: $selection; selection-color: $text; placeholder-text-color: $secondary;
 }
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0; border: none; }
 QListView, QTableView, QScrollArea, QScrollArea > QWidget > QWidget { background: $panel; border: none;
@@ -66,6 +66,7 @@ QHeaderView::section { background: $panel; color: $secondary; border: none; bord
 padding: 3px 8px; }
 QAbstractSpinBox QLineEdit { background: transparent; border: none; padding: 0 2px; }
 QWidget#plan_popup { background: $panel; border: 1px solid $line; }
+QFrame[hairline="true"] { color: $line; border: none; background: $line; max-width: 1px; }
 QWidget#stage_note { background: $panel; border: 1px solid $line; border-radius: 5px; }
 QProgressBar { background: $line; border: none; border-radius: 2px; }
 QProgressBar::chunk { background: $accent; border-radius: 2px; }

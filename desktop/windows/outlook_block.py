@@ -1,6 +1,6 @@
 """Whether the next render fits this machine: verdict, memory, time, and what to change where it does not."""
 
-import re
+from dataclasses import replace
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
@@ -20,12 +20,12 @@ from desktop.panels.desk import Desk
 from desktop.widgets.labels import ElidedLabel, TextTone, label, link_button
 from desktop.widgets.memory_bar import MemoryBar
 from desktop.widgets.status_dot import StatusDot
+from engine.protocol.diffusion_settings import Precision
 from engine.protocol.memory_plan import NoPlan
 
 WIDTH_PX = 300
 FACT_LINES = 3
 MOST_CHANGES = 2
-NAMES_A_SIZE = re.compile(r"\d+x\d+")
 
 
 class OutlookBlock(QWidget):
@@ -43,10 +43,13 @@ class OutlookBlock(QWidget):
         self.facts.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         self.facts.setMinimumHeight(FACT_LINES * self.facts.fontMetrics().lineSpacing())
         self.smaller_button: QPushButton = link_button("")
+        self.precision_button: QPushButton = link_button("")
         self._size: tuple[int, int] | None = None
+        self._precision: Precision | None = None
         self._lay_out()
         desk.theme.theme_changed.connect(self.refresh)
         self.smaller_button.clicked.connect(self._on_smaller_clicked)
+        self.precision_button.clicked.connect(self._on_precision_clicked)
 
     def refresh(self) -> None:
         """Show the newest outlook, or that it is being asked."""
@@ -74,6 +77,7 @@ class OutlookBlock(QWidget):
         column.addWidget(self.memory)
         column.addWidget(self.facts)
         column.addWidget(self.smaller_button)
+        column.addWidget(self.precision_button)
         self.bar.setAccessibleName(self.tr("Memory of the card"))
 
     def _show_words(self, words: str, tone: StatusTone, facts: str = "") -> None:
@@ -83,7 +87,7 @@ class OutlookBlock(QWidget):
         self.memory.show()
         self.bar.clear()
         self.facts.setText(facts or self._measured_words())
-        self._offer(None)
+        self._offer(None, None)
 
     def _show_planned(self, planned: Planned) -> None:
         self._show_tone(TONE_OF_VERDICT[planned.verdict])
@@ -98,17 +102,18 @@ class OutlookBlock(QWidget):
         else:
             facts = (self._time(planned), pace_words(outcome), given_up_words(planned), self._others(planned))
         self.facts.setText("\n".join(text for text in facts if text))
-        self._offer(planned.fitting_size)
+        self._offer(planned.fitting_size, _precision(outcome) if isinstance(outcome, NoPlan) else None)
 
     def _changes(self, planned: Planned, refusal: NoPlan) -> tuple[str, ...]:
-        """The first changes in words, but for a smaller size where there is a button for it."""
+        """The first changes in words, but for those that there is a button for."""
         if not refusal.changes and planned.fitting_size is None:
             return (self.tr("Nothing that can be chosen here makes it fit."),)
-        return tuple(
-            change
-            for change in refusal.changes[:MOST_CHANGES]
-            if planned.fitting_size is None or not NAMES_A_SIZE.search(change)
-        )
+        done_here = {
+            change.sentence
+            for change in refusal.settable
+            if change.precision is not None or planned.fitting_size is not None
+        }
+        return tuple(change for change in refusal.changes[:MOST_CHANGES] if change not in done_here)
 
     def _time(self, planned: Planned) -> str:
         """What was measured goes before what is predicted."""
@@ -129,11 +134,14 @@ class OutlookBlock(QWidget):
     def _others(self, planned: Planned) -> str:
         return A_RENDER_RUNS if planned.render_runs or self._desk.queue.is_rendering else ""
 
-    def _offer(self, size: tuple[int, int] | None) -> None:
-        self._size = size
+    def _offer(self, size: tuple[int, int] | None, precision: Precision | None) -> None:
+        self._size, self._precision = size, precision
         self.smaller_button.setVisible(size is not None)
         if size is not None:
             self.smaller_button.setText(self.tr("Render at %d × %d, which fits") % size)
+        self.precision_button.setVisible(precision is not None)
+        if precision is not None:
+            self.precision_button.setText(self.tr("Compute in %s, which fits") % precision.value)
 
     def _show_tone(self, tone: StatusTone) -> None:
         self._dot.set_colour(tone_colour(tone, self._desk.theme.tokens))
@@ -141,3 +149,12 @@ class OutlookBlock(QWidget):
     def _on_smaller_clicked(self) -> None:
         choice = self._desk.choice
         choice.set_size(None if self._size == choice.usual_size() else self._size)
+
+    def _on_precision_clicked(self) -> None:
+        choice = self._desk.choice
+        choice.set_advanced(replace(choice.advanced, precision=self._precision))
+
+
+def _precision(refusal: NoPlan) -> Precision | None:
+    """Return the first precision with which it would fit."""
+    return next((change.precision for change in refusal.settable if change.precision is not None), None)

@@ -1,26 +1,42 @@
-"""The plan of the next render, opened from its button: quality, bundle, size, takes, seed, prompts."""
+"""The plan of the next render, opened from its button: quality, size, takes, prompts, advanced settings."""
+
+from itertools import pairwise
 
 from PySide6.QtCore import QPoint, QSignalBlocker, Qt
 from PySide6.QtGui import QHideEvent, QStandardItemModel
-from PySide6.QtWidgets import QFormLayout, QLineEdit, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QScrollArea,
+    QSpinBox,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from desktop.authoring.diffusion_settings import ADD_A_BUNDLE, what_is_missing
-from desktop.authoring.prompts import LONGEST_PROMPT
 from desktop.authoring.render_requests import LARGEST_SEED, MOST_TAKES
 from desktop.models.words import quality_word
 from desktop.panels.desk import Desk
 from desktop.widgets.form_controls import CheckBox, ChoiceBox
 from desktop.widgets.labels import TextTone, label
 from desktop.widgets.segments import Segments
+from desktop.windows.advanced_block import AdvancedBlock
 from desktop.windows.outlook_block import WIDTH_PX, OutlookBlock
+from desktop.windows.prompt_fields import PromptFields
 from engine.protocol.diffusion_limits import MOST_STEPS
 from engine.protocol.render_request import RendererName
 
 TEXT_MARGIN_PX = 6
+BORDER_PX = 1
 
 
 class PlanPopup(QWidget):
-    """A small panel below the plan button. It follows the choice; a prompt is kept when its line is left."""
+    """A small panel below the plan button. It follows the choice; a prompt is kept when its field is left.
+
+    Advanced settings unfold beside it, so that what they do to the plan is seen, and nothing else moves.
+    """
 
     def __init__(self, desk: Desk, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
@@ -40,9 +56,15 @@ class PlanPopup(QWidget):
         self.takes = _spin_box(1, MOST_TAKES, self.tr("Takes"))
         self.seed = _spin_box(0, LARGEST_SEED, self.tr("Seed"))
         self.new_seed = CheckBox(desk.theme, self.tr("A new seed for each render"))
-        self.prompt = _prompt_line(self.tr("What the shot shows"), self.tr("Prompt"))
-        self.negative_prompt = _prompt_line(self.tr("What it must not show"), self.tr("Negative prompt"))
+        self.prompts = PromptFields(desk)
+        self.prompt, self.negative_prompt = self.prompts.prompt, self.prompts.negative_prompt
+        self.advanced = AdvancedBlock(desk)
+        self.advanced_button = QToolButton()
+        self._line = QFrame()
         self._form = QFormLayout()
+        self._body = QWidget()
+        self._row = QHBoxLayout(self._body)
+        self._area = QScrollArea()
         self._lay_out()
         self._bind()
 
@@ -53,24 +75,47 @@ class PlanPopup(QWidget):
         self._corner = anchor.mapToGlobal(QPoint(anchor.width(), anchor.height() + 4))
         self._fill()
         self.show()
+        self._fit()
         self.quality.button(self._desk.choice.renderer.value).setFocus()
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """Keep the prompts that were typed."""
+        """Keep what was typed."""
         super().hideEvent(event)
-        self.keep_prompts()
-
-    def keep_prompts(self) -> None:
-        """Write the prompts into the scene."""
-        for line, keep in (
-            (self.prompt, self._desk.scenes.set_prompt),
-            (self.negative_prompt, self._desk.scenes.set_negative_prompt),
-        ):
-            if line.isModified() and self._desk.session.is_open:
-                line.setModified(False)
-                keep(line.text())
+        self.advanced.settle()
+        self.prompts.keep()
+        if self.prompts.refusal is not None:
+            self._desk.notices.failed(self.prompts.refusal)
 
     def _lay_out(self) -> None:
+        column = QVBoxLayout()
+        column.setSpacing(8)
+        column.addLayout(self._lay_out_form())
+        column.addWidget(self.prompts)
+        column.addWidget(self.advanced_button)
+        column.addWidget(self.outlook)
+        column.addWidget(self.words)
+        column.addStretch(1)
+        self.advanced_button.setCheckable(True)
+        self.advanced_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.advanced_button.setAccessibleName(self.tr("Advanced settings"))
+        self._line.setFrameShape(QFrame.Shape.VLine)
+        self._line.setProperty("hairline", True)
+        row = self._row
+        row.setContentsMargins(14, 12, 14, 12)
+        row.setSpacing(14)
+        row.addWidget(self.advanced)
+        row.addWidget(self._line)
+        row.addLayout(column)
+        self._area.setWidget(self._body)
+        self._area.setWidgetResizable(True)
+        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(BORDER_PX, BORDER_PX, BORDER_PX, BORDER_PX)
+        outer.addWidget(self._area)
+        self._order_tabs()
+
+    def _lay_out_form(self) -> QFormLayout:
         form = self._form
         form.setHorizontalSpacing(12)
         for text, field in (
@@ -85,16 +130,24 @@ class PlanPopup(QWidget):
             name.setBuddy(field)
             form.addRow(name, field)
         form.addRow(self.new_seed)
-        form.addRow(label(self.tr("Prompt"), TextTone.QUIET), self.prompt)
-        form.addRow(label(self.tr("Negative prompt"), TextTone.QUIET), self.negative_prompt)
         self.bundle_choice.setAccessibleName(self.tr("Model bundle"))
         self.size_choice.setAccessibleName(self.tr("Size"))
-        column = QVBoxLayout(self)
-        column.setContentsMargins(14, 12, 14, 12)
-        column.setSpacing(8)
-        column.addLayout(form)
-        column.addWidget(self.outlook)
-        column.addWidget(self.words)
+        return form
+
+    def _order_tabs(self) -> None:
+        """Lead from the prompts to the advanced settings, through them, and back to the plan."""
+        order = (
+            self.new_seed,
+            self.prompt,
+            self.negative_prompt,
+            self.advanced_button,
+            self.advanced.usual_button,
+            *self.advanced.fields.values(),
+            self.outlook.smaller_button,
+            self.outlook.precision_button,
+        )
+        for before, after in pairwise(order):
+            QWidget.setTabOrder(before, after)
 
     def _bind(self) -> None:
         choice = self._desk.choice
@@ -109,8 +162,8 @@ class PlanPopup(QWidget):
         self.size_choice.activated.connect(self._on_size_chosen)
         self.seed.valueChanged.connect(self._on_seed_changed)
         self.new_seed.toggled.connect(self._on_new_seed_toggled)
-        self.prompt.editingFinished.connect(self.keep_prompts)
-        self.negative_prompt.editingFinished.connect(self.keep_prompts)
+        self.prompts.grown.connect(self._on_grown)
+        self.advanced_button.toggled.connect(self._on_advanced_toggled)
 
     def _on_choice_changed(self) -> None:
         if self.isVisible():
@@ -128,12 +181,14 @@ class PlanPopup(QWidget):
         installed = bool(self._desk.shelf.bundles)
         self.quality.set_enabled(RendererName.DIFFUSION.value, is_diffusion or installed)
         self.quality.button(RendererName.DIFFUSION.value).setToolTip("" if installed else ADD_A_BUNDLE)
-        for field in (self.bundle_choice, self.steps, self.prompt, self.negative_prompt):
+        for field in (self.bundle_choice, self.steps):
             self._form.setRowVisible(field, is_diffusion)
+        self.prompts.setVisible(is_diffusion)
         self._fill_numbers()
         self._fill_bundles()
         self._fill_sizes()
-        self._fill_prompts()
+        self.prompts.refresh()
+        self._fill_advanced()
         self.words.setText(self._explanation())
         self._fill_outlook()
         self._fit()
@@ -144,10 +199,33 @@ class PlanPopup(QWidget):
         self.outlook.setVisible(is_planned and not choice.trouble())
         self.outlook.refresh()
 
+    def _fill_advanced(self) -> None:
+        is_diffusion = self._desk.choice.renderer is RendererName.DIFFUSION
+        is_open, changed = self.advanced_button.isChecked(), self.advanced.changed_count()
+        words = [self.tr("▾ Advanced") if is_open else self.tr("▸ Advanced")]
+        self.advanced_button.setText(
+            " · ".join([*words, *([self.tr("%d set") % changed] if changed else [])])
+        )
+        self.advanced_button.setVisible(is_diffusion)
+        self.advanced.setVisible(is_diffusion and is_open)
+        self._line.setVisible(is_diffusion and is_open)
+        self.advanced.refresh()
+
     def _fit(self) -> None:
-        """Take the room that is needed, below the button and on its screen."""
-        self.adjustSize()
-        self.move(self._corner.x() - self.width(), self._corner.y())
+        """Take the room that is needed, below the button and on its screen; beyond that it scrolls."""
+        for part in (self.prompts, self.advanced, self.outlook, self._body):
+            part.ensurePolished()
+            layout = part.layout()
+            if layout is not None:
+                layout.activate()
+        wanted = self._row.totalSizeHint()
+        height = self._row.totalHeightForWidth(wanted.width())
+        room = self.screen().availableGeometry()
+        lowest = room.bottom() - self._corner.y() - 2 * BORDER_PX
+        scroll_bar = self._area.verticalScrollBar().sizeHint().width() if height > lowest else 0
+        width = wanted.width() + scroll_bar + 2 * BORDER_PX
+        self.resize(width, min(height, lowest) + 2 * BORDER_PX)
+        self.move(max(room.left(), min(self._corner.x(), room.right()) - width), self._corner.y())
 
     def _fill_numbers(self) -> None:
         choice = self._desk.choice
@@ -182,21 +260,12 @@ class PlanPopup(QWidget):
         self.size_choice.clear()
         usual = choice.usual_size()
         self.size_choice.addItem(_size_words(usual) if usual else self.tr("As the plate"), None)
-        for size in choice.offered_sizes():
+        chosen = [choice.size] if choice.size else []
+        for size in dict.fromkeys((*choice.offered_sizes(), *chosen)):
             if size != usual:
                 self.size_choice.addItem(_size_words(size), size)
-            if size == choice.size:
+            if size == choice.size and size != usual:
                 self.size_choice.setCurrentIndex(self.size_choice.count() - 1)
-
-    def _fill_prompts(self) -> None:
-        scene = self._desk.session.scene
-        for line, text in (
-            (self.prompt, scene.prompt if scene else ""),
-            (self.negative_prompt, scene.negative_prompt if scene else ""),
-        ):
-            if not line.isModified() and line.text() != text:
-                line.setText(text)
-                line.setCursorPosition(0)
 
     def _explanation(self) -> str:
         session, choice = self._desk.session, self._desk.choice
@@ -217,6 +286,14 @@ class PlanPopup(QWidget):
             return self.tr("“%s” has random weights: what it renders is noise.") % bundle.name
         return ""
 
+    def _on_grown(self) -> None:
+        if self.isVisible():
+            self._fit()
+
+    def _on_advanced_toggled(self) -> None:
+        self._fill_advanced()
+        self._fit()
+
     def _on_size_chosen(self, index: int) -> None:
         size = self.size_choice.itemData(index)
         self._desk.choice.set_size((size[0], size[1]) if size else None)
@@ -233,14 +310,6 @@ def _spin_box(lowest: int, highest: int, name: str) -> QSpinBox:
     made = QSpinBox()
     made.setRange(lowest, highest)
     made.lineEdit().setTextMargins(TEXT_MARGIN_PX, 0, TEXT_MARGIN_PX, 0)
-    made.setAccessibleName(name)
-    return made
-
-
-def _prompt_line(hint: str, name: str) -> QLineEdit:
-    made = QLineEdit()
-    made.setMaxLength(LONGEST_PROMPT)
-    made.setPlaceholderText(hint)
     made.setAccessibleName(name)
     return made
 

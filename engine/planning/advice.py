@@ -10,7 +10,7 @@ from engine.planning.plan_limits import DISK_RESERVE_BYTES, device_budget, host_
 from engine.planning.step_down import NextStep
 from engine.planning.workload import Workload
 from engine.protocol.diffusion_settings import Precision
-from engine.protocol.memory_plan import Concession, NoPlan
+from engine.protocol.memory_plan import Concession, NoPlan, PlanChange
 
 Fits = Callable[[Machine, Workload, NextStep], bool]
 
@@ -23,12 +23,14 @@ def refusal(
 ) -> NoPlan:
     """Return why no plan of these rungs fits, and what would."""
     least = least_memory(machine, workload, rungs)
+    changes = tuple(_changes(machine, workload, step, fits, least))
     return NoPlan(
         device=machine.identity.device,
         device_budget_bytes=device_budget(machine),
         least_bytes=least.device_bytes,
         reason=_reason(machine, least),
-        changes=tuple(_changes(machine, workload, step, fits, least)),
+        changes=tuple(change.sentence for change in changes),
+        settable=tuple(change for change in changes if change.size or change.precision),
     )
 
 
@@ -62,28 +64,30 @@ def _lacking_on_disk(machine: Machine, least: LeastMemory) -> int:
 
 def _changes(
     machine: Machine, workload: Workload, step: NextStep, fits: Fits, least: LeastMemory
-) -> Iterator[str]:
+) -> Iterator[PlanChange]:
     lacking = _lacking_on_disk(machine, least)
     if lacking > 0 and fits(replace(machine, now=replace(machine.now, disk_free_bytes=None)), workload, step):
-        yield f"Free {_at_least(lacking)} on the disk where Masque keeps its cache."
+        free = f"Free {_at_least(lacking)} on the disk where Masque keeps its cache."
+        yield PlanChange(sentence=free)
     if _fits_without_others(machine, workload, step, fits):
         taken = _at_most(machine.now.others_bytes)
-        yield f"Close other programs that use the graphics card: they take {taken}."
+        yield PlanChange(sentence=f"Close other programs that use the graphics card: they take {taken}.")
     if machine.now.limit_bytes is not None:
-        free = replace(machine, now=replace(machine.now, limit_bytes=None))
-        if fits(free, workload, step):
-            yield "Allow Masque more of the memory: set MASQUE_DEVICE_MEMORY higher."
+        unlimited = replace(machine, now=replace(machine.now, limit_bytes=None))
+        if fits(unlimited, workload, step):
+            yield PlanChange(sentence="Allow Masque more of the memory: set MASQUE_DEVICE_MEMORY higher.")
     size = _fitting_size(machine, workload, step, fits)
     if size is not None:
-        yield f"Choose a smaller size, for example {size[0]}x{size[1]}."
+        smaller = f"Choose a smaller size, for example {size[0]}x{size[1]}."
+        yield PlanChange(sentence=smaller, size=size)
     fewer = _fewer_characters(workload)
     if fewer is not None and fits(machine, fewer, step):
-        yield "Render fewer characters in one scene."
+        yield PlanChange(sentence="Render fewer characters in one scene.")
     for precision in (Precision.BFLOAT16, Precision.FLOAT16):
         narrow = replace(workload, precision=precision)
         is_wide = workload.precision in (Precision.FLOAT32, Precision.AUTO) and machine.identity.is_processor
         if (is_wide or workload.precision is Precision.FLOAT32) and fits(machine, narrow, step):
-            yield f"Choose the precision {precision.value}."
+            yield PlanChange(sentence=f"Choose the precision {precision.value}.", precision=precision)
             break
 
 

@@ -105,7 +105,8 @@ class MemoryPlan:
     `releases_blocks`: whether the blocks leave the device while the VAE works, and come back after it.
     `encoders`, `tile_at_most`: what the plan was bound to beside its concession: no encoder runs nearer to
     the device, and no tile or whole picture of the VAE's is wider.
-    `seconds_per_step` and `seconds` are None where this machine's speed is not known.
+    `seconds_per_step` and `seconds` are None where this machine's speed is not known. `loading_seconds`: how
+    much of `seconds` goes into reading weights from the disk; None also in plans from before that was told.
     """
 
     device: str
@@ -134,6 +135,7 @@ class MemoryPlan:
     speech_encoder: EncoderPlace = EncoderPlace.DEVICE
     encoders: EncoderPlace = EncoderPlace.DEVICE
     tile_at_most: int | None = None
+    loading_seconds: float | None = None
 
     @property
     def streams(self) -> bool:
@@ -154,11 +156,27 @@ class MemoryPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlanChange:
+    """A change with which a render fits that did not: in a sentence, and where it is a setting, as data.
+
+    `size`: width and height of the transformer's picture in pixels.
+    """
+
+    sentence: str
+    size: tuple[int, int] | None = None
+    precision: Precision | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NoPlan:
-    """A render that does not fit a machine: why, in a sentence, and what to change, the best first."""
+    """A render that does not fit a machine: why, in a sentence, and what to change, the best first.
+
+    `settable`: those of the changes that are settings of the render.
+    """
 
     device: str
     device_budget_bytes: int
     least_bytes: int
     reason: str
     changes: tuple[str, ...]
+    settable: tuple[PlanChange, ...] = ()

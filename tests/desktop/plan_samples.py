@@ -17,6 +17,7 @@ from engine.protocol.memory_plan import (
     MemoryPlan,
     NoPlan,
     PhaseNeed,
+    PlanChange,
     PlanPhase,
     WeightStorage,
 )
@@ -88,6 +89,7 @@ REFUSAL = NoPlan(
         "Choose a smaller size, for example 640x368.",
         "Render fewer characters in one scene.",
     ),
+    settable=(PlanChange(sentence="Choose a smaller size, for example 640x368.", size=(640, 368)),),
 )
 
 

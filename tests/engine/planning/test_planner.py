@@ -243,8 +243,10 @@ def test_a_refusal_names_what_would_fit():
 def test_a_smaller_size_that_is_advised_does_fit():
     machine, asked = card(int(2.2 * GB)), workload(1920, 1088)
     refused = best_plan(machine, asked)
-    advice = next(change for change in refused.changes if change.startswith("Choose a smaller size"))
-    width, height = map(int, advice.rsplit(" ", 1)[1].rstrip(".").split("x"))
+    (advice,) = (change for change in refused.settable if change.size)
+    width, height = advice.size
+    assert advice.sentence == f"Choose a smaller size, for example {width}x{height}."
+    assert advice.sentence in refused.changes
     assert isinstance(best_plan(machine, asked.at_size(width, height)), MemoryPlan)
 
 
@@ -266,6 +268,7 @@ def test_the_wide_format_on_a_processor_is_refused_for_what_its_text_encoder_tak
     assert refused.least_bytes > 4 * PUBLISHED.text_encoder.parameters
     assert refused.reason.endswith("of the computer's memory at least, and 22.8 GB can be used.")
     assert refused.changes == ("Choose the precision bfloat16.",)
+    assert [change.precision for change in refused.settable] == [Precision.BFLOAT16]
 
 
 def test_blocks_wait_on_a_disk_only_where_there_is_room_for_all_of_them():

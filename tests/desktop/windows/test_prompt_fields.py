@@ -1,0 +1,46 @@
+"""The prompts in the plan: several lines, one edit each, and nothing that was typed is lost."""
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+
+from desktop.authoring.prompts import LONGEST_PROMPT
+from desktop.windows.prompt_fields import PromptFields
+
+
+@pytest.fixture
+def prompts(opened):
+    """The prompts of the chosen scene."""
+    fields = PromptFields(opened.desk)
+    fields.refresh()
+    opened.desk.session.scene_changed.connect(fields.refresh)
+    yield fields
+    fields.deleteLater()
+
+
+def test_several_lines_are_one_edit_and_undo_shows_what_was(opened, prompts):
+    QTest.keyClicks(prompts.prompt, "Two friends talk")
+    QTest.keyClick(prompts.prompt, Qt.Key.Key_Return)
+    QTest.keyClicks(prompts.prompt, "Rain on the window ")
+    QTest.keyClick(prompts.prompt, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert opened.desk.session.scene.prompt == "Two friends talk\nRain on the window"
+    assert prompts.prompt.toPlainText() == opened.desk.session.scene.prompt
+    assert opened.desk.history.stack.count() == 1
+    assert opened.desk.session.takes == ()
+    opened.desk.history.undo()
+    assert (opened.desk.session.scene.prompt, prompts.prompt.toPlainText()) == ("", "")
+
+
+def test_a_prompt_that_is_too_long_is_told_and_stays_until_it_is_shortened(opened, prompts):
+    prompts.negative_prompt.insertPlainText("x" * (LONGEST_PROMPT + 1))
+    prompts.keep()
+    assert f"{LONGEST_PROMPT:,} letters" in prompts.trouble.text()
+    assert opened.desk.session.scene.negative_prompt == ""
+    QTest.keyClicks(prompts.prompt, "Night")
+    prompts.prompt.settle()
+    assert opened.desk.session.scene.prompt == "Night"
+    assert len(prompts.negative_prompt.toPlainText()) == LONGEST_PROMPT + 1
+    QTest.keyClick(prompts.negative_prompt, Qt.Key.Key_Backspace)
+    prompts.keep()
+    assert len(opened.desk.session.scene.negative_prompt) == LONGEST_PROMPT
+    assert prompts.refusal is None
