@@ -21,7 +21,7 @@ LATENT_CHANNELS = 16
 class DenoisingState:
     """A pass after `step` of its `steps` steps: all that the rest depends on beside noise and velocity.
 
-    The tensors are those of the pass itself, on its device; nothing writes to them afterwards.
+    The tensors are those of the pass itself, wherever it has them; nothing writes to them afterwards.
     """
 
     step: int
@@ -114,6 +114,5 @@ def _restored(
     shapes = {tuple(tensor.shape) for tensor in tensors.values() if tensor.is_floating_point()}
     if shapes != {tuple(noise_16FHW.shape)} or state.latents_16FHW.dtype != torch.float32:
         raise ValueError(f"latents of {sorted(shapes)} cannot go on as {tuple(noise_16FHW.shape)}")
-    device = noise_16FHW.device
-    solver.restore(state.step, {name: tensor.to(device) for name, tensor in state.solver_state.items()})
-    return state.step, state.latents_16FHW.to(device)
+    solver.restore(state.step, state.solver_state)
+    return state.step, state.latents_16FHW.to(noise_16FHW.device)

@@ -82,9 +82,15 @@ class _UniPCSolver(_EulerSolver):
     """UniPC: it remembers the sample before its last step, its predictions, and the orders it has reached.
 
     `orders` [2]: how many steps count for the next order, and the order of the last step.
+
+    It computes on the processor: on a card its small systems of equations would start one more library, which
+    needs room of its own where a plan leaves none, and wait for it five times a step.
     """
 
     _scheduler: UniPCMultistepScheduler
+
+    def step(self, step: int, velocity: torch.Tensor, sample: torch.Tensor) -> torch.Tensor:
+        return super().step(step, velocity.cpu(), sample.cpu()).to(sample.device)
 
     def state(self) -> dict[str, torch.Tensor]:
         unipc = self._scheduler
@@ -99,6 +105,7 @@ class _UniPCSolver(_EulerSolver):
         unipc, most = self._scheduler, self._scheduler.config.solver_order
         kept = range(max(0, most - step), most)
         names = {_LAST_SAMPLE, *(_PREDICTION.format(place) for place in kept)} if step > 0 else set()
+        state = {name: tensor.cpu() for name, tensor in state.items()}
         _require_alike([state[name] for name in names & set(state)])
         self._go_to(step, state, expected=names | ({_ORDERS} if step > 0 else set()))
         unipc.model_outputs = [state.get(_PREDICTION.format(place)) for place in range(most)]
