@@ -46,8 +46,8 @@ def pace_words(plan: MemoryPlan) -> str:
     """Return what sets the pace of a step."""
     return {
         Bottleneck.ARITHMETIC: _tr("Arithmetic sets the pace."),
-        Bottleneck.TRANSFER: _tr("Moving weights to the card sets the pace."),
-        Bottleneck.DISK: _tr("Reading weights from the disk sets the pace."),
+        Bottleneck.TRANSFER: _tr("Moving the model to the card sets the pace."),
+        Bottleneck.DISK: _tr("Reading the model from the disk sets the pace."),
     }[plan.bottleneck]
 
 

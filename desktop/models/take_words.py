@@ -26,7 +26,7 @@ def making_words(origin: TakeOrigin) -> str:
     if origin.record is not None:
         record = origin.record
         words += [
-            _tr("%d forwards a step") % record.forwards_per_step,
+            _tr("%d passes a step") % record.forwards_per_step,
             f"{record.device}, {record.precision.value}",
         ]
     return " · ".join(words)

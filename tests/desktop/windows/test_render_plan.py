@@ -169,11 +169,11 @@ def test_takes_are_queued_with_what_was_chosen_and_tell_of_it_when_done(opened, 
     desk.session.refresh()
     first = panel.model.index(0)
     assert "random weights: noise" in first.data()
-    assert panel.making.text() == "Guidance: as published · 2 forwards a step · cpu, float32"
+    assert panel.making.text() == "Guidance: as published · 2 passes a step · cpu, float32"
     assert panel.memory.text() == (
         "Peak 9.2 GB predicted, 9.1 GB measured; "
-        "to save memory, tokens are kept in the narrow number format; "
-        "10 of 40 blocks on the card, keys and values on the card, 8,192 tokens at a time"
+        "to save memory, the picture is carried through the model in 16-bit numbers; "
+        "10 of 40 parts of the model on the card"
     )
     assert "about 30 min" in opened.window.bar.plan_button.text()
 
