@@ -10,6 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from engine.library_imports import large_imports
+
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 # There is a test process for each core: more threads in each, and in what it starts, wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -17,19 +19,36 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 SAMPLES = Path(__file__).resolve().parent.parent / "resources" / "samples"
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Collect the tests without looking for garbage: they and the libraries they import last to the end."""
+    with large_imports():
+        return (yield)
+
+
 @pytest.fixture(autouse=True)
 def nothing_is_left_behind(request):
     """Fail a test that leaves a thread or a child process, or warns in the log without looking at it."""
-    threads, children = set(threading.enumerate()), set(psutil.Process().children())
+    threads, children = set(threading.enumerate()), child_processes()
     warnings = WarningCollector()
     logging.getLogger().addHandler(warnings)
     yield
     logging.getLogger().removeHandler(warnings)
     left = [thread.name for thread in set(threading.enumerate()) - threads if not thread.daemon]
-    running = [child.name() for child in set(psutil.Process().children()) - children if child.is_running()]
+    running = [child.name() for child in child_processes() - children if child.is_running()]
     assert (left, running) == ([], [])
     if "caplog" not in request.fixturenames:
         assert warnings.lines == []
+
+
+def child_processes():
+    """Return the children of this process; where the system can say at once that there are none, it does."""
+    if hasattr(os, "waitid"):
+        try:
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return set()
+    return set(psutil.Process().children())
 
 
 class WarningCollector(logging.Handler):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine.benchmark.step_options import AskedStep, step_options
 from engine.benchmark.stream_options import AskedStream, stream_options
+from engine.library_imports import large_imports
 from engine.protocol.diffusion_settings import Precision
 from engine.protocol.errors import UserError
 
@@ -96,7 +97,8 @@ def _step(given: argparse.Namespace) -> dict[str, object]:
         full_size=given.full_size,
     )
     options = step_options(asked)
-    from engine.benchmark.step import run_step_benchmark  # torch, once the options are known to be good
+    with large_imports():  # torch, once the options are known to be good
+        from engine.benchmark.step import run_step_benchmark
 
     return asdict(run_step_benchmark(options))
 
@@ -114,7 +116,8 @@ def _stream(given: argparse.Namespace) -> dict[str, object]:
         full_size=given.full_size,
     )
     options = stream_options(asked)
-    from engine.benchmark.stream import run_stream_benchmark
+    with large_imports():
+        from engine.benchmark.stream import run_stream_benchmark
 
     logging.basicConfig(stream=sys.stderr, level=logging.INFO)  # a row takes a minute at full size
     return asdict(run_stream_benchmark(options))
@@ -131,7 +134,8 @@ def _memory(given: argparse.Namespace) -> dict[str, object]:
         full_size=given.full_size,
     )
     options = step_options(asked)
-    from engine.benchmark.memory_prediction import run_memory_prediction
+    with large_imports():
+        from engine.benchmark.memory_prediction import run_memory_prediction
 
     result = run_memory_prediction(
         options,

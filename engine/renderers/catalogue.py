@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from engine.library_imports import large_imports
 from engine.locations import engine_locations
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.render_request import RendererName
@@ -16,7 +17,8 @@ def _draft(cache: Path) -> Renderer:
 
 
 def _diffusion(cache: Path) -> Renderer:
-    from engine.renderers.diffusion import DiffusionRenderer
+    with large_imports():
+        from engine.renderers.diffusion import DiffusionRenderer
 
     return DiffusionRenderer(cache, engine_locations().data)
 

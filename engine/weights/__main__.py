@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from engine.bundles.record_text import bundle_to_json
+from engine.library_imports import large_imports
 from engine.protocol.errors import ErrorCode, ErrorReport, UserError
-from engine.weights.inspection import inspect_folder
 from engine.weights.inspection_progress import InspectionProgress
 from engine.weights.memory_shortage import is_memory_shortage
-from engine.weights.random_bundle import BundleLayout, make_test_bundle
+
+with large_imports():
+    from engine.weights.inspection import inspect_folder
+    from engine.weights.random_bundle import BundleLayout, make_test_bundle
 
 INTERRUPTED = 130
 _OUT_OF_MEMORY = ErrorReport(

@@ -172,7 +172,7 @@ async def test_a_job_that_runs_out_of_memory_goes_on_with_less_of_it_in_a_fresh_
 ):
     import resource  # not on Windows
 
-    small, large = shot(characters=()), shot(characters=(), width=448, height=256, frame_count=17)
+    small, large = shot(characters=()), shot(characters=(), width=448, height=256, frame_count=5)
     async with connected() as client:
         await finished(client, (await client.send(SubmitJob(request=small))).job_id)
         worker = await worker_of(client)
