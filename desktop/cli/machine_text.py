@@ -118,8 +118,7 @@ def _learnt(lessons: Lessons) -> list[tuple[str, ...]]:
 
 def _render(lesson: Lesson | HostLesson) -> str:
     demand = lesson.demand
-    tokens = f"{demand.pass_tokens:,} tokens in {demand.branches} branches"
-    return f"{lesson.render}, {tokens}" if lesson.render else tokens
+    return lesson.render or f"{demand.pass_tokens:,} tokens in {demand.branches} branches"
 
 
 def _memory(lesson: Lesson) -> str:

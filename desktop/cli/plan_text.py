@@ -48,7 +48,8 @@ _ENCODER_PLACES = {
 }
 
 
-NOT_COUNTED = "Not counted: starting up, reading clips and following faces in them."
+NOT_COUNTED = "Not counted: starting the process, reading clips and following faces in them."
+WHERE_TO_LOOK = "How fast this machine is, and what it has learnt: masque machine."
 
 
 def machine_line(seen: SeenMachine, *, supposed: bool) -> str:
@@ -167,6 +168,7 @@ def _plan_rows(plan: MemoryPlan, asked_segment_frames: int) -> tuple[tuple[str, 
         ("memory", f"{size_words(plan.peak_bytes)} at most, of {size_words(plan.device_budget_bytes)}"),
         ("a step", step),
         ("in all", duration_words(plan.seconds)),
+        *(() if plan.loading_seconds is None else (("loading weights", _loading(plan.loading_seconds)),)),
         ("given up", _given_up(plan, asked_segment_frames)),
     )
 
@@ -204,6 +206,10 @@ def _waiting(plan: MemoryPlan) -> str:
     where = f"{_HOST_PLACES[plan.host_place]} ({size_words(plan.host_bytes)})"
     through = "one buffer" if plan.slots == 1 else f"{plan.slots} buffers"
     return f"{where}, to pass through {through}"
+
+
+def _loading(seconds: float) -> str:
+    return f"{duration_words(seconds)} of that, from the disk; less when read shortly before"
 
 
 def _given_up(plan: MemoryPlan, asked_segment_frames: int) -> str:

@@ -3,16 +3,20 @@
 A step's arithmetic, its copies to the device and its reading from the disk go on side by side. So it takes as
 long as the longest of them, and a little of the others: the first block's copy, and what copies take of the
 rate of the device's own memory.
+
+Each job reads each part's files once, as they lie on the disk; what the system still holds of them is
+faster.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import floor
 
+from engine.bundles.installed_bundle import PartName
 from engine.planning.adapter_names import AdapterName
 from engine.planning.flop import Flop, product, step_flop
 from engine.planning.machine import MachineRates
-from engine.planning.network_sizes import VaeSize
+from engine.planning.network_sizes import ADAPTER_PARTS, VaeSize
 from engine.planning.phase_memory import PhaseMemory, encoder_number_bytes
 from engine.planning.plan_choice import EncoderPlaces, PlanChoice
 from engine.planning.prompt_text import PROMPT_TOKENS
@@ -20,7 +24,6 @@ from engine.planning.shot_cutting import AdapterLoad, BranchCount
 from engine.planning.transformer_weights import (
     adapter_bytes,
     adapter_pair_bytes,
-    block_bytes,
     key_value_projection_bytes,
 )
 from engine.planning.vae_memory import Picture, decoding_flop, encoding_flop
@@ -32,7 +35,6 @@ from engine.protocol.memory_plan import (
     EncoderPlace,
     HostPlace,
     PlanPhase,
-    WeightStorage,
 )
 
 NOT_HIDDEN = 0.03
@@ -146,7 +148,21 @@ class Durations:
             found[PlanPhase.SPEECH] = self._encoder(
                 parameters, 4, places.speech, tokens=tokens, precision=Precision.FLOAT32
             )
-        return found
+        loading = self.loading()
+        return {phase: seconds + loading.get(phase, 0.0) for phase, seconds in found.items()}
+
+    def loading(self) -> dict[PlanPhase, float]:
+        """Return the seconds in which weights are read from the disk, by the phase that uses them first."""
+        adapters = [ADAPTER_PARTS[load.name] for load in self._workload.segment.adapters]
+        read = {
+            PlanPhase.PROMPT: [PartName.TEXT_ENCODER],
+            PlanPhase.PLATE_PICTURE: [PartName.IMAGE_ENCODER],
+            PlanPhase.SPEECH: [PartName.SPEECH_ENCODER] if self._workload.voices else [],
+            PlanPhase.PLATE_LATENTS: [PartName.VAE],
+            PlanPhase.KEYS_AND_VALUES: [*adapters, PartName.TRANSFORMER],
+        }
+        files, rate = self._workload.sizes.file_bytes, self._rates.disk_bytes_per_s
+        return {phase: sum(files.get(part, 0) for part in parts) / rate for phase, parts in read.items()}
 
     def _step(self, choice: PlanChoice, count: BranchCount) -> StepTime:
         flop, rates = self._flop(choice, count), self._rates
@@ -195,19 +211,17 @@ class Durations:
     def _encoder(
         self, parameters: int, number: int, place: EncoderPlace, *, tokens: int, precision: Precision
     ) -> float:
-        read = parameters * number / self._rates.disk_bytes_per_s
         flop = 2 * parameters * tokens
         if place is EncoderPlace.PROCESSOR and not self._on_processor:
-            return read + flop / _PROCESSOR_FLOP_PER_S
+            return flop / _PROCESSOR_FLOP_PER_S
         copied = 0.0 if self._on_processor else parameters * number / self._rates.pageable_bytes_per_s
-        return read + copied + flop / self._rates.product_flop_per_s[precision]
+        return copied + flop / self._rates.product_flop_per_s[precision]
 
     def _keys_and_values(self, choice: PlanChoice) -> float:
-        """The transformer is read; keys and values of texts are made once, the characters' for each piece."""
+        """Keys and values of texts are made once, the characters' for each piece."""
         memory, rates, segment = self._memory, self._rates, choice.segment
         projections = self._size.blocks * key_value_projection_bytes(self._size, choice.precision)
         weights = self._size.blocks * memory.block(choice) + projections
-        read = self._size.blocks * block_bytes(self._size, choice.precision, WeightStorage.FULL) + projections
         texts = self._workload.texts * PROMPT_TOKENS + self._size.image_tokens
         flop = self._size.blocks * product(texts, self._size.width, 2 * self._size.width)
         flop += (
@@ -222,12 +236,11 @@ class Durations:
         moved = weights + segment.pieces * adapter_bytes(self._workload, segment, choice.precision)
         copied = 0.0 if self._on_processor else moved / rates.pageable_bytes_per_s
         made = flop / rates.product_flop_per_s[choice.precision]
-        return read / rates.disk_bytes_per_s + copied + made + self.between_pieces(choice)
+        return copied + made + self.between_pieces(choice)
 
     def _vae(self, choice: PlanChoice, flop_of: Callable[[VaeSize, Picture, Picture, int], int]) -> float:
         """Every latent frame of every piece, the tiles' overlaps once more; in float32."""
         workload, vae, side = self._workload, self._workload.sizes.vae, choice.tile_latents
         chunks = choice.segment.pieces * choice.segment.piece_latents
         flop = chunks * flop_of(vae, workload.latents, workload.tile(side), workload.tiles(side))
-        read = vae.parameters * 4 / self._rates.disk_bytes_per_s
-        return read + flop / self._rates.product_flop_per_s[Precision.FLOAT32]
+        return flop / self._rates.product_flop_per_s[Precision.FLOAT32]

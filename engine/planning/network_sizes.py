@@ -5,7 +5,7 @@ where its weights are the published ones.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.bundles.availability import catalogue_of
 from engine.bundles.installed_bundle import InstalledBundle, PartName
@@ -21,7 +21,7 @@ PUBLISHED_PARAMETERS: Mapping[PartName, int] = {
 """Of the networks that the catalogue's bundle is made of: UMT5-XXL's encoder, CLIP's ViT-H/14, wav2vec2-base,
 Wan2.1's VAE."""
 
-_ADAPTER_PARTS = {
+ADAPTER_PARTS = {
     AdapterName.EXPRESSION: PartName.EXPRESSION_ADAPTER,
     AdapterName.VOICE: PartName.VOICE_ADAPTER,
 }
@@ -75,7 +75,10 @@ class VaeSize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundleSizes:
-    """All networks of a bundle. `adapter_widths`: D of the tokens of each adapter that is there."""
+    """All networks of a bundle. `adapter_widths`: D of the tokens of each adapter that is there.
+
+    `file_bytes`: of the parts as they lie on the disk, mostly in wider numbers than they are used in.
+    """
 
     transformer: TransformerSize
     text_encoder: EncoderSize
@@ -83,6 +86,7 @@ class BundleSizes:
     speech_encoder: SpeechSize | None
     vae: VaeSize
     adapter_widths: Mapping[AdapterName, int]
+    file_bytes: Mapping[PartName, int] = field(default_factory=dict)
 
 
 def bundle_sizes(bundle: InstalledBundle) -> BundleSizes:
@@ -105,9 +109,10 @@ def bundle_sizes(bundle: InstalledBundle) -> BundleSizes:
         ),
         adapter_widths={
             name: known.of(part, "adapter_width")
-            for name, part in _ADAPTER_PARTS.items()
+            for name, part in ADAPTER_PARTS.items()
             if part in bundle.parts
         },
+        file_bytes={name: sum(file.size_bytes for file in part.files) for name, part in bundle.parts.items()},
     )
 
 

@@ -273,4 +273,8 @@ class PlanSearch:
             speech_encoder=found.places.speech,
             encoders=self._step.encoders,
             tile_at_most=self._step.tile_at_most,
+            loading_seconds=self._loading(found) if filled.knows_all else None,
         )
+
+    def _loading(self, found: _Weighed) -> float:
+        return sum(seconds for phase, seconds in self._time.loading().items() if phase in found.seconds)

@@ -26,7 +26,15 @@ from desktop.authoring.render_requests import RenderSettings, parse_size
 from desktop.authoring.running_render import A_RENDER_RUNS, SeenMachine, running_render, seen_machine
 from desktop.cli.diffusion_options import with_diffusion_options
 from desktop.cli.failures import ExitCode
-from desktop.cli.plan_text import NOT_COUNTED, answer_of, full_plan, machine_line, next_steps, overview
+from desktop.cli.plan_text import (
+    NOT_COUNTED,
+    WHERE_TO_LOOK,
+    answer_of,
+    full_plan,
+    machine_line,
+    next_steps,
+    overview,
+)
 from desktop.cli.presenting import JsonOption, ProjectArgument, console, present, shown
 from engine.bundles.registry import installed_bundles
 from engine.client import engine_directories
@@ -190,6 +198,6 @@ def _print(
             for part in full_plan(one):
                 out.print(part)
     if any(one.plan is not None for one in planned):
-        out.print(f"[dim]{NOT_COUNTED}[/dim]")
+        out.print(f"[dim]{NOT_COUNTED}\n{WHERE_TO_LOOK}[/dim]")
     for name, why in unplanned:
         sys.stderr.write(f"{name}: {why.sentence()}\n")

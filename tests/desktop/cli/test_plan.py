@@ -9,7 +9,7 @@ from desktop.authoring.running_render import RunningRender
 from desktop.cli.commands import plan_command
 from desktop.cli.failures import ExitCode
 from desktop.cli.main import run
-from desktop.cli.plan_text import NOT_COUNTED
+from desktop.cli.plan_text import NOT_COUNTED, WHERE_TO_LOOK
 from engine.bundles.registry import register
 from engine.client import engine_directories
 from engine.protocol.diffusion_settings import Precision
@@ -48,7 +48,7 @@ def told(capsys, *arguments, code=ExitCode.DONE):
 
 def test_one_scene_is_told_in_full(source, driven, capsys):
     install("tiny")
-    source.outcome = lambda question: STREAMED
+    source.outcome = lambda question: replace(STREAMED, loading_seconds=49.6)
     lines = told(capsys, driven)
     assert lines[0] == f"{CARD} · 11.0 GB of 12.0 GB free"
     assert lines[2].startswith("Duet  fits with streaming  842x474, ")
@@ -58,6 +58,7 @@ def test_one_scene_is_told_in_full(source, driven, capsys):
     assert "  memory           9.2 GB at most, of 10.0 GB" in lines
     assert "  a step           20 s, waiting mostly for arithmetic" in lines
     assert "  in all           11 min" in lines
+    assert "  loading weights  50 s of that, from the disk; less when read shortly before" in lines
     assert "  given up         time alone: 30 of 40 blocks are brought when they are needed" in lines
     assert any(line.split() == ["denoising", "(peak)", "9.2", "GB", "92", "%", "10", "min"] for line in lines)
     assert any(line.startswith("  others wait      in memory locked for quick transfer") for line in lines)
@@ -121,6 +122,7 @@ def test_a_speed_that_is_not_known_is_not_made_up(source, driven, capsys):
     source.outcome = lambda question: UNTIMED
     lines = told(capsys, driven)
     assert "  in all           not known" in lines
+    assert not any("loading weights" in line for line in lines)
     assert not any("10 min" in line for line in lines)
 
 
@@ -138,7 +140,7 @@ def test_several_scenes_are_a_table_and_in_full_when_asked(source, two_scenes, c
     source.outcome = lambda question: STREAMED if question.request.scene_name == "Duet" else RESIDENT
     lines = told(capsys, two_scenes)
     assert [line.split()[0] for line in lines[1:4]] == ["scene", "Duet", "Still"]
-    assert lines[4:] == ["All of a scene's plan: --scene NAME, or --details.", NOT_COUNTED]
+    assert lines[4:] == ["All of a scene's plan: --scene NAME, or --details.", NOT_COUNTED, WHERE_TO_LOOK]
     assert lines[2].split()[1:4] == ["fits", "with", "streaming"]
     assert not any("keys and values" in line for line in lines)
     assert sum("keys and values" in line for line in told(capsys, two_scenes, "--details")) == 2

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 from hypothesis import strategies as st
 
+from engine.bundles.installed_bundle import PartName
 from engine.planning.adapter_names import AdapterName
 from engine.planning.network_sizes import BundleSizes, EncoderSize, SpeechSize, TransformerSize, VaeSize
 from engine.planning.shot_cutting import AdapterLoad, BranchCount, SegmentLoad
@@ -43,6 +44,15 @@ PUBLISHED = BundleSizes(
     speech_encoder=SpeechSize(encoder=encoder(94_371_712, 768, 12, 12, 3072, 768 * 3072), channels=512),
     vae=VaeSize(parameters=126_892_531, channels=96, residual_blocks=2, latent_channels=16),
     adapter_widths={AdapterName.EXPRESSION: 2048, AdapterName.VOICE: 2048},
+    file_bytes={
+        PartName.TRANSFORMER: 66 * GB,
+        PartName.TEXT_ENCODER: 23 * GB,
+        PartName.IMAGE_ENCODER: 2 * GB,
+        PartName.VAE: GB // 2,
+        PartName.SPEECH_ENCODER: GB // 4,
+        PartName.EXPRESSION_ADAPTER: 3 * GB,
+        PartName.VOICE_ADAPTER: 2 * GB,
+    },
 )
 
 
