@@ -11,6 +11,7 @@ from typing import cast
 
 import numpy as np
 import torch
+from accelerate.utils import align_module_device  # type: ignore[import-untyped]  # it has no types
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
@@ -113,7 +114,8 @@ def _whole_recording_layer(
     if not isinstance(first, Wav2Vec2GroupNormConvLayer):
         return first
     mean_E, variance_E = _channel_statistics(first.conv, values_1n, device)
-    weight_E, bias_E = first.layer_norm.weight.float(), first.layer_norm.bias.float()
+    with align_module_device(first.layer_norm):  # where its weights pass through the device, they are there
+        weight_E, bias_E = first.layer_norm.weight.float(), first.layer_norm.bias.float()
 
     def hear(piece_1nt: Tensor) -> Tensor:
         heard_1Et = first.conv(piece_1nt).float()

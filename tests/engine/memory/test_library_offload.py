@@ -1,5 +1,6 @@
 """Encoders and a transformer through the libraries' offloading: the same numbers, and back as they were."""
 
+import numpy as np
 import pytest
 import torch
 from transformers import (
@@ -11,7 +12,9 @@ from transformers import (
     Wav2Vec2Model,
 )
 
+from engine.conditioning.speech import ONE_PASS_S, speech_hidden
 from engine.memory.library_offload import group_offloaded, layer_by_layer
+from engine.networks.encoders import SpeechEncoder
 from tests.engine.sampling.random_shots import IMAGE_WIDTH, TEXT_WIDTH, random_model
 
 PROCESSOR = torch.device("cpu")
@@ -112,3 +115,13 @@ def test_an_error_in_between_leaves_the_network_as_it_was(way):
         with pytest.raises(ZeroDivisionError), way(network, PROCESSOR):
             raise ZeroDivisionError
         assert torch.equal(run(network), expected)
+
+
+@torch.no_grad()
+def test_a_long_recording_is_heard_layer_by_layer_as_well():
+    torch.manual_seed(1)
+    encoder = SpeechEncoder(model=speech_encoder()[0].eval(), sample_rate=100, normalise=True)
+    samples = np.random.default_rng(1).standard_normal(100 * (ONE_PASS_S + 10)).astype(np.float32)
+    expected = speech_hidden(encoder, samples, PROCESSOR)
+    with layer_by_layer(encoder.model, PROCESSOR):
+        assert torch.equal(speech_hidden(encoder, samples, PROCESSOR), expected)
