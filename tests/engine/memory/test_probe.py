@@ -226,3 +226,13 @@ def test_a_fault_of_ours_beside_a_card_is_not_the_cards(card, monkeypatch):
     monkeypatch.setattr(torch.cuda, "memory_reserved", wrong)
     with pytest.raises(RuntimeError, match="must match"):
         memory_now(CARD)
+
+
+def test_what_others_use_of_the_host_leaves_out_this_process_but_not_for_files_it_has_mapped(monkeypatch):
+    machine = host_memory.HostMemory(total_bytes=32 * GB, free_bytes=20 * GB)
+    process = SimpleNamespace(rss=9 * GB, shared=4 * GB)
+    monkeypatch.setattr(host_memory, "host_memory", lambda: machine)
+    monkeypatch.setattr(psutil, "Process", lambda: SimpleNamespace(memory_info=lambda: process))
+    assert host_memory.others_bytes() == 7 * GB
+    del process.shared  # macOS and Windows do not tell it
+    assert host_memory.others_bytes() == 3 * GB
