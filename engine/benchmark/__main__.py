@@ -54,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
         "--narrow-tokens", action="store_true", help="tokens in the arithmetic's number format"
     )
     memory.add_argument("--tile", type=int, help="the side of the VAE's tiles in latents")
+    memory.add_argument(
+        "--dry", action="store_true", help="on the processor: make room for every tensor, compute nothing"
+    )
     return parser
 
 
@@ -142,6 +145,7 @@ def _memory(given: argparse.Namespace) -> dict[str, object]:
         piece_tokens=given.piece_tokens,
         narrow_tokens=given.narrow_tokens,
         tile_latents=given.tile,
+        dry=given.dry,
     )
     return asdict(result)
 

@@ -5,12 +5,14 @@ resident: what streaming saves is a matter of whole blocks.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import nn
 
+from engine.benchmark.dry_run import DryRun
 from engine.benchmark.memory_networks import RandomNetworks
 from engine.benchmark.memory_watch import watched
 from engine.benchmark.step_model import RandomShot, random_shot
@@ -66,6 +68,7 @@ class MemoryPrediction:
     precision: Precision
     token_precision: Precision
     piece_tokens: int
+    dry: bool
     options: StepOptions
     phases: tuple[PredictedPhase, ...]
 
@@ -76,10 +79,12 @@ def run_memory_prediction(
     piece_tokens: int,
     narrow_tokens: bool = False,
     tile_latents: int | None = None,
+    dry: bool = False,
     phases: tuple[PlanPhase, ...] = ALL_PHASES,
 ) -> MemoryPrediction:
     """Predict and measure phases.
 
+    `dry`: on the processor, for sizes that it could not compute, only room is made for what would be.
     Raises UserError for pieces and tiles that cannot be, and where the device lacks the number format.
     """
     if piece_tokens < 1:
@@ -89,23 +94,26 @@ def run_memory_prediction(
             f"Tiles of {tile_latents} latents are too small.",
             next_step=f"Choose {LEAST_TILE_SIDE} or more for --tile.",
         )
-    device = render_device()
+    device = torch.device("cpu") if dry else render_device()
     precision = compute_precision(device, options.precision)
-    trial = _Trial(
-        options,
-        device,
-        precision,
-        piece_tokens=piece_tokens,
-        token_precision=precision if narrow_tokens else Precision.FLOAT32,
-        tile_latents=tile_latents,
-    )
+    with DryRun() if dry else nullcontext():
+        trial = _Trial(
+            options,
+            device,
+            precision,
+            piece_tokens=piece_tokens,
+            token_precision=precision if narrow_tokens else Precision.FLOAT32,
+            tile_latents=tile_latents,
+        )
+        found = tuple(trial.measured(phases))
     return MemoryPrediction(
         device=device_name(device),
         precision=precision,
         token_precision=trial.choice.token_precision,
         piece_tokens=piece_tokens,
+        dry=dry,
         options=options,
-        phases=tuple(trial.measured(phases)),
+        phases=found,
     )
 
 
