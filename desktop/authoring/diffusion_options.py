@@ -60,7 +60,9 @@ class WordOption:
 
 
 PRECISION = WordOption(
-    field="precision", help="auto, float32, bfloat16 or float16; else auto.", choices=Precision
+    field="precision",
+    help="The number format computed in: auto, float32, bfloat16 or float16; else auto.",
+    choices=Precision,
 )
 TEXT_GUIDANCE = NumberOption(
     field="text_guidance",
@@ -91,13 +93,17 @@ GUIDANCE_START = NumberOption(
 )
 GUIDANCE_END = NumberOption(
     field="guidance_end",
-    help="Up to where in the steps they do; else 100.",
+    help="Up to where in the steps clips and voices guide; else 100.",
     lowest=0.0,
     highest=100.0,
     step=5.0,
     unit="%",
 )
-SOLVER = WordOption(field="solver", help="euler, as published, or unipc; else euler.", choices=Solver)
+SOLVER = WordOption(
+    field="solver",
+    help="How the steps are solved: euler, as published, or unipc; else euler.",
+    choices=Solver,
+)
 FLOW_SHIFT = NumberOption(
     field="flow_shift",
     help="Shift of the noise levels; else 5.",

@@ -11,6 +11,8 @@ from desktop.authoring.memory_words import (
     bank_words,
     blocks_words,
     place_words,
+    plain_picture_losses,
+    plain_time_losses,
     size_words,
     time_losses,
 )
@@ -49,6 +51,7 @@ _ENCODER_PLACES = {
 
 
 NOT_COUNTED = "Not counted: starting the process, reading clips and following faces in them."
+IN_EXACT_TERMS = "In the terms of the model: --details."
 WHERE_TO_LOOK = "How fast this machine is, and what it has learnt: masque machine."
 
 
@@ -85,8 +88,8 @@ def next_steps(planned: Sequence[Planned]) -> str:
     return "\n".join([*lines, "All of a scene's plan: --scene NAME, or --details."])
 
 
-def full_plan(planned: Planned) -> tuple[RenderableType, ...]:
-    """Return everything about one scene's plan, to be printed one below the other."""
+def full_plan(planned: Planned, *, exact: bool) -> tuple[RenderableType, ...]:
+    """Return one scene's plan, to be printed one below the other; `exact`: in the terms of the model."""
     request = planned.request
     settings = request.diffusion or DiffusionSettings(bundle="")
     heading = (
@@ -98,7 +101,7 @@ def full_plan(planned: Planned) -> tuple[RenderableType, ...]:
         return heading, _grid(_refusal_rows(planned.outcome)), *notes
     return (
         heading,
-        _grid(_plan_rows(planned.outcome, settings.segment_frames)),
+        _grid((_exact_rows if exact else _plain_rows)(planned.outcome, settings.segment_frames)),
         _phases(planned.outcome),
         *notes,
     )
@@ -153,23 +156,45 @@ def _grid(rows: Sequence[tuple[str, str]]) -> Table:
     return made
 
 
-def _plan_rows(plan: MemoryPlan, asked_segment_frames: int) -> tuple[tuple[str, str], ...]:
+def _plain_rows(plan: MemoryPlan, asked_segment_frames: int) -> tuple[tuple[str, str], ...]:
+    stay, where = f"{len(plan.resident_blocks)} of {plan.block_count} parts", place_words(plan)
+    return (
+        (
+            "model",
+            f"{stay} {where}, the others brought when needed" if plan.streams else f"all of it {where}",
+        ),
+        ("at a time", f"segments of {plan.segment_frames} frames"),
+        *_figure_rows(plan),
+        (
+            "given up",
+            _given_up(plain_picture_losses(plan, asked_segment_frames), plain_time_losses(plan)),
+        ),
+    )
+
+
+def _exact_rows(plan: MemoryPlan, asked_segment_frames: int) -> tuple[tuple[str, str], ...]:
     at_a_time = [f"{plan.piece_tokens:,} tokens", f"segments of {plan.segment_frames} frames"]
     if plan.tile_latents is not None:
         at_a_time.append(f"tiles of {plan.tile_latents * LATENT_PX} pixels")
     encoders = f"text {_ENCODER_PLACES[plan.text_encoder]}, picture {_ENCODER_PLACES[plan.image_encoder]}"
-    step = f"{duration_words(plan.seconds_per_step)}, waiting mostly for {_WAITS_FOR[plan.bottleneck]}"
     return (
         ("transformer", f"{blocks_words(plan)}, {_weights(plan)}"),
         *((("others wait", _waiting(plan)),) if plan.streams else ()),
         ("keys and values", bank_words(plan)),
         ("at a time", ", ".join(at_a_time)),
         *(() if plan.device == PROCESSOR else (("encoders", encoders),)),
+        *_figure_rows(plan),
+        ("given up", _given_up(picture_losses(plan, asked_segment_frames), time_losses(plan))),
+    )
+
+
+def _figure_rows(plan: MemoryPlan) -> tuple[tuple[str, str], ...]:
+    step = f"{duration_words(plan.seconds_per_step)}, waiting mostly for {_WAITS_FOR[plan.bottleneck]}"
+    return (
         ("memory", f"{size_words(plan.peak_bytes)} at most, of {size_words(plan.device_budget_bytes)}"),
         ("a step", step),
         ("in all", duration_words(plan.seconds)),
         *(() if plan.loading_seconds is None else (("loading weights", _loading(plan.loading_seconds)),)),
-        ("given up", _given_up(plan, asked_segment_frames)),
     )
 
 
@@ -212,9 +237,7 @@ def _loading(seconds: float) -> str:
     return f"{duration_words(seconds)} of that, from the disk; less when read shortly before"
 
 
-def _given_up(plan: MemoryPlan, asked_segment_frames: int) -> str:
-    losses = picture_losses(plan, asked_segment_frames)
-    if losses:
-        return f"some of the picture: {'; '.join(losses)}"
-    losses = time_losses(plan)
-    return f"time alone: {'; '.join(losses)}" if losses else "nothing"
+def _given_up(of_the_picture: Sequence[str], of_time: Sequence[str]) -> str:
+    if of_the_picture:
+        return f"some of the picture: {'; '.join(of_the_picture)}"
+    return f"time alone: {'; '.join(of_time)}" if of_time else "nothing"

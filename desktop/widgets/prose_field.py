@@ -1,11 +1,11 @@
 """A field for a few lines of words that grows with them and is settled when it is left."""
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent, QTextCursor
 from PySide6.QtWidgets import QPlainTextEdit, QSizePolicy, QWidget
 
 MARGIN_PX = 3
-FRAME_PX = 3
+FRAME_PX = 4
 WIDTH_PX = 200
 
 
@@ -38,11 +38,11 @@ class ProseField(QPlainTextEdit):
         if not self.is_modified:
             self._shown = text
             if self.toPlainText() != text:
-                self.setPlainText(text)
+                self._put(text)
 
     def forget(self) -> None:
         """Give up what was typed."""
-        self.setPlainText(self._shown)
+        self._put(self._shown)
 
     def settle(self) -> None:
         """Tell what was typed. It stays unsettled until `keep` says that it was taken."""
@@ -90,6 +90,12 @@ class ProseField(QPlainTextEdit):
             self.forget()
         else:
             super().keyPressEvent(event)
+
+    def _put(self, text: str) -> None:
+        """Replace the text; who is writing goes on behind it."""
+        self.setPlainText(text)
+        if self.hasFocus():
+            self.moveCursor(QTextCursor.MoveOperation.End)
 
     def _grow(self) -> None:
         wanted = max(self._least, self._lines_shown())

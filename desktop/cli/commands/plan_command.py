@@ -27,6 +27,7 @@ from desktop.authoring.running_render import A_RENDER_RUNS, SeenMachine, running
 from desktop.cli.diffusion_options import with_diffusion_options
 from desktop.cli.failures import ExitCode
 from desktop.cli.plan_text import (
+    IN_EXACT_TERMS,
     NOT_COUNTED,
     WHERE_TO_LOOK,
     answer_of,
@@ -53,7 +54,9 @@ Unplanned = tuple[str, ErrorReport]
 def plan(
     project: ProjectArgument,
     scene: Annotated[list[str] | None, typer.Option(help="A scene; again for more. Else all.")] = None,
-    details: Annotated[bool, typer.Option("--details", help="Tell all of every scene's plan.")] = False,
+    details: Annotated[
+        bool, typer.Option("--details", help="Tell all of every scene's plan, in the terms of the model.")
+    ] = False,
     budget: Annotated[
         str | None,
         typer.Option(help="Plan as if so much of the card were free, such as 12GB.", metavar="SIZE"),
@@ -80,7 +83,7 @@ def plan(
         present(True, _answer(seen, planned, unplanned))
     else:
         in_full = details or bool(scene) or len(planned) + len(unplanned) == 1
-        _print(seen, planned, unplanned, in_full=in_full, supposed=budget is not None)
+        _print(seen, planned, unplanned, in_full=in_full, exact=details, supposed=budget is not None)
     if unplanned:
         raise typer.Exit(ExitCode.USER_ERROR)
     if any(one.verdict is Verdict.DOES_NOT_FIT for one in planned):
@@ -181,6 +184,7 @@ def _print(
     unplanned: Sequence[Unplanned],
     *,
     in_full: bool,
+    exact: bool,
     supposed: bool,
 ) -> None:
     out = console()
@@ -195,9 +199,10 @@ def _print(
     if in_full:
         for one in planned:
             out.print()
-            for part in full_plan(one):
+            for part in full_plan(one, exact=exact):
                 out.print(part)
     if any(one.plan is not None for one in planned):
-        out.print(f"[dim]{NOT_COUNTED}\n{WHERE_TO_LOOK}[/dim]")
+        more = [IN_EXACT_TERMS] if in_full and not exact else []
+        out.print("[dim]{}[/dim]".format("\n".join([NOT_COUNTED, *more, WHERE_TO_LOOK])))
     for name, why in unplanned:
         sys.stderr.write(f"{name}: {why.sentence()}\n")
