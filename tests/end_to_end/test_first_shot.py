@@ -106,7 +106,7 @@ def test_the_queue_is_controlled_from_the_command_line(masque, masque_here, shot
 
 
 def test_the_demo_makes_renders_and_exports(masque, masque_here, engine, tmp_path):
-    made = masque("demo", "--output", tmp_path / "demo")
+    made = masque("demo", "--output", tmp_path / "demo", "--frames", 24)
     assert Path(made["project"]).is_file()
     assert all(Path(path).exists() for path in made["files"])
     assert made["jobs"][0]["state"] == "done"

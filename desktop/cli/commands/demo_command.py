@@ -24,6 +24,7 @@ app = typer.Typer(add_completion=False)
 @app.command(help="Make, render and export a sample project.")
 def demo(
     output: Annotated[Path, typer.Option(help="Folder for the project.")] = Path("masque-demo"),
+    frames: Annotated[int | None, typer.Option(min=1, help="Length of the take; else the scene's.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a project from Masque's own samples, render it through the engine and export it."""
@@ -35,7 +36,8 @@ def demo(
                 f"Made [bold]{shown(store.path)}[/bold]: two characters, a clip, a voice, curves."
             )
         scene_ids = [scene.id for scene in store.scenes()]
-        jobs = asyncio.run(render_scenes(store, scene_ids, [RenderSettings()], detach=False, quiet=as_json))
+        settings = RenderSettings(frame_count=frames)
+        jobs = asyncio.run(render_scenes(store, scene_ids, [settings], detach=False, quiet=as_json))
         if any(job.state is not JobState.DONE for job in jobs):
             present(as_json, {"jobs": jobs}, *(job_line(job) for job in jobs))
             sys.exit(ExitCode.RENDER_FAILED)
