@@ -40,15 +40,16 @@ def transfer_rate(device: torch.device, *, pinned: bool, most_bytes: int = _COPI
 def pinnable_bytes(device: torch.device, *, tried_bytes: int = _TRIED_BYTES) -> int:
     """Return how much host memory may be pinned for transfers; 0 without a card or where pinning fails.
 
-    Pinned memory is nobody else's: on Linux 4 GB, or a quarter of a smaller host, stay free of it; Windows
-    lets half of its memory be pinned.
+    Pinned memory is nobody else's: 4 GB, or a quarter of a smaller host, stay free of it. Under Windows and
+    in its subsystem for Linux none is: drivers there count it against the card, refuse it after 1 to 28 GB
+    by no rule that could be asked for, and sometimes refuse all of it from then on.
     """
-    if device.type == "cpu" or not _can_pin(device, min(tried_bytes, host_memory().free_bytes // 4)):
+    if device.type == "cpu" or is_driven_by_windows():
         return 0
-    total = host_memory().total_bytes
-    if is_driven_by_windows():
-        return total // 2
-    return total - min(_HOST_RESERVE_BYTES, total // _LEAST_RESERVE_SHARE)
+    memory = host_memory()
+    if not _can_pin(device, min(tried_bytes, memory.free_bytes // 4)):
+        return 0
+    return memory.total_bytes - min(_HOST_RESERVE_BYTES, memory.total_bytes // _LEAST_RESERVE_SHARE)
 
 
 def _copy_rate(device: torch.device, size: int, *, pinned: bool) -> float | None:
