@@ -93,6 +93,8 @@ class ActionBar(QWidget):
         if planned is not None and planned.refusal is not None:
             return " · ".join([verdict_words(planned.verdict), *takes])
         seconds = self._seconds()
+        if seconds is None and self._desk.outlook.trouble:
+            return self.tr("Not planned")
         time = self.tr("time not known yet") if seconds is None else self._about(seconds)
         if planned is not None:
             return " · ".join([verdict_words(planned.verdict), *takes, time])

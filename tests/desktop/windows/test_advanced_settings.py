@@ -105,6 +105,7 @@ def test_what_is_refused_is_said_in_words_and_stays_as_it_was_typed(opened, popu
     QTest.keyClick(field, Qt.Key.Key_Tab)
     settle(opened)
     assert popup.outlook.verdict.text() == "Not planned"
+    assert opened.window.bar.plan_button.text() == "Not planned"
     assert popup.outlook.facts.text().startswith("A segment cannot be 80 frames long. Choose 5, 9, 13")
     assert field.text() == "80"
     type_into(field, "7")
