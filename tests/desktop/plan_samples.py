@@ -9,9 +9,6 @@ from desktop.authoring.running_render import SeenMachine
 from engine.planning.machine import Machine, MachineIdentity, MachineRates, MemoryNow
 from engine.protocol.diffusion_settings import Precision
 from engine.protocol.memory_plan import (
-    BankPlace,
-    Bottleneck,
-    Concession,
     EncoderPlace,
     HostPlace,
     MemoryPlan,
@@ -19,8 +16,8 @@ from engine.protocol.memory_plan import (
     PhaseNeed,
     PlanChange,
     PlanPhase,
-    WeightStorage,
 )
+from tests.memory_plans import resident_plan
 
 GB = 1_000_000_000
 CARD = "Test Card 12"
@@ -50,24 +47,16 @@ MACHINE = Machine(
         host_free_bytes=60 * GB,
     ),
 )
-STREAMED = MemoryPlan(
+STREAMED = resident_plan(
+    40,
     device=CARD,
     device_budget_bytes=10 * GB,
     host_budget_bytes=58 * GB,
     precision=Precision.BFLOAT16,
-    storage=WeightStorage.FULL,
-    block_count=40,
     resident_blocks=tuple(range(0, 40, 4)),
     slots=2,
     host_place=HostPlace.PINNED,
-    bank_place=BankPlace.DEVICE,
-    piece_tokens=8192,
-    token_precision=Precision.FLOAT32,
-    tile_latents=None,
     text_encoder=EncoderPlace.PROCESSOR,
-    image_encoder=EncoderPlace.DEVICE,
-    segment_frames=81,
-    concession=Concession.NONE,
     phases=(
         PhaseNeed(phase=PlanPhase.PROMPT, device_bytes=0, seconds=20.0),
         PhaseNeed(phase=PlanPhase.DENOISING, device_bytes=9_200_000_000, seconds=600.0),
@@ -76,7 +65,6 @@ STREAMED = MemoryPlan(
     host_bytes=24 * GB,
     seconds_per_step=20.0,
     seconds=632.0,
-    bottleneck=Bottleneck.ARITHMETIC,
 )
 RESIDENT = replace(STREAMED, resident_blocks=tuple(range(40)), slots=0, host_bytes=0)
 REFUSAL = NoPlan(

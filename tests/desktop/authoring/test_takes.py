@@ -15,8 +15,9 @@ from desktop.authoring.scenes import add_scene
 from desktop.authoring.takes import fail_take, plan_take, reconcile_takes
 from engine.protocol.codec import encode_result
 from engine.protocol.errors import ErrorCode, ErrorReport, UserError
-from engine.protocol.jobs import FileRole, JobProgress, JobState, JobView, RenderResult, ResultFile
+from engine.protocol.jobs import FileRole, JobState, RenderResult, ResultFile
 from projects_db.records import RegionBox, TakeStatus
+from tests.job_views import job
 
 
 @pytest.fixture
@@ -37,8 +38,9 @@ def planned(store):
 
 def job_of(planned, state, **changes):
     request = planned.request
-    job = JobView(
-        job_id="job",
+    return job(
+        1,
+        state,
         request_id=request.request_id,
         project_id=request.project_id,
         project_path=request.project_path,
@@ -46,18 +48,9 @@ def job_of(planned, state, **changes):
         scene_name=request.scene_name,
         take_id=request.take_id,
         take_number=request.take_number,
-        renderer="draft",
-        seed=0,
         output_directory=request.output_directory,
-        state=state,
-        priority=0,
-        position=0,
-        attempts=0,
-        attempt_limit=3,
-        progress=JobProgress(),
-        created_at=0.0,
+        **changes,
     )
-    return replace(job, **changes)
 
 
 def result_of(planned):

@@ -7,29 +7,11 @@ import pytest
 
 from desktop.cli.watching import JobBars, watch_jobs
 from engine.protocol.errors import ErrorCode, UserError
-from engine.protocol.jobs import AfterCrash, EngineStatus, JobProgress, JobState, JobView, QueueStatus
+from engine.protocol.jobs import AfterCrash, EngineStatus, JobState, QueueStatus
 from engine.protocol.messages import GetStatus
+from tests.job_views import job
 
-JOB = JobView(
-    job_id="job",
-    request_id="request",
-    project_id="project",
-    project_path=Path("night.masque"),
-    scene_id="scene",
-    scene_name="Couple",
-    take_id="take",
-    take_number=1,
-    renderer="draft",
-    seed=0,
-    output_directory=Path("takes"),
-    state=JobState.RUNNING,
-    priority=0,
-    position=0,
-    attempts=0,
-    attempt_limit=3,
-    progress=JobProgress(),
-    created_at=0.0,
-)
+JOB = job(1, JobState.RUNNING)
 STATUS = EngineStatus(
     process_id=1,
     worker_process_id=None,

@@ -11,7 +11,7 @@ from desktop.state.render_queue import RenderQueue
 from engine.protocol.errors import ErrorCode, UserError
 from projects_db.project_store import ProjectStore
 from projects_db.records import TakeStatus
-from tests.desktop.state.test_render_queue import job
+from tests.job_views import job
 
 
 class SlowEngine(EngineLink):

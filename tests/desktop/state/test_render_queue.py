@@ -1,7 +1,6 @@
 """The queue follows the engine's events; the edge of the process is the only thing replaced."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -11,33 +10,9 @@ from desktop.models.tones import StatusTone
 from desktop.panels.row_painting import Role
 from desktop.state.render_queue import RenderQueue
 from engine.protocol.errors import ErrorCode, ErrorReport
-from engine.protocol.jobs import AfterCrash, JobProgress, JobState, JobView, QueueStatus
+from engine.protocol.jobs import AfterCrash, JobProgress, JobState, QueueStatus
 from engine.protocol.messages import JobChanged, JobRemoved, QueueChanged
-
-
-def job(number, state=JobState.QUEUED, **changes):
-    view = JobView(
-        job_id=f"job{number}",
-        request_id=f"request{number}",
-        project_id="project",
-        project_path=Path("night.masque"),
-        scene_id=f"scene{number}",
-        scene_name=f"Scene {number}",
-        take_id=f"take{number}",
-        take_number=1,
-        renderer="draft",
-        seed=7,
-        output_directory=Path("renders"),
-        state=state,
-        priority=0,
-        position=number,
-        attempts=0,
-        attempt_limit=3,
-        progress=JobProgress(frame_count=100),
-        created_at=0.0,
-    )
-    return replace(view, **changes)
-
+from tests.job_views import job
 
 STATUS = QueueStatus(paused=False, needs_answer=False, after_crash=AfterCrash.RUN, counts={})
 
