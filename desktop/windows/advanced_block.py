@@ -107,7 +107,7 @@ class AdvancedBlock(QWidget):
         speaks = scene is not None and Capability.VOICE_DRIVEN in driven_characters(scene)
         usual = usual_number(option, chosen, has_voices=speaks)
         if usual is None:
-            words = self.tr("none of their own")
+            words = self.tr("as the adapters")
         else:
             words = self.tr("%s (usual)") % f"{usual:g}{option.unit and ' ' + option.unit}"
         field.show_number(getattr(chosen, option.field), usual, words)
