@@ -28,7 +28,7 @@ def python_files(*folders: str) -> list[Path]:
 
 
 @pytest.mark.parametrize(
-    "module", ["desktop.app", "engine.server.main", "engine.client", "engine.worker.main"]
+    "module", ["desktop.app", "engine.server.engine_process", "engine.client", "engine.worker.main"]
 )
 def test_importing_an_entry_point_leaves_torch_out(module):
     modules = loaded_by(f"import {module}")
@@ -55,8 +55,13 @@ def test_help_loads_no_command_and_no_heavy_library():
 
 
 def test_the_server_stays_light():
-    modules = loaded_by("import engine.server.main")
+    modules = loaded_by("import engine.server.engine_process")
     assert not modules & {"numpy", "cv2", "av", "PySide6"}
+
+
+def test_starting_the_server_takes_little_of_it():
+    modules = loaded_by("import engine.server.main")
+    assert not modules & {"sqlalchemy", "websockets"}
 
 
 def test_the_project_file_opens_without_numpy():

@@ -198,7 +198,7 @@ def test_a_client_starts_no_thread(shared_engine):
 
 def test_the_client_and_the_server_are_light():
     code = (
-        "import sys, engine.client, engine.server.main\n"
+        "import sys, engine.client, engine.server.main, engine.server.engine_process\n"
         "heavy = {'torch', 'numpy', 'cv2', 'av', 'PySide6', 'pydub'} & set(sys.modules)\n"
         "sys.exit(f'loaded: {heavy}' if heavy else 0)"
     )

@@ -103,7 +103,7 @@ def _limits(kind):
 def _serve():
     # Here, since workers start often and need none of it.
     from engine.server import worker_process
-    from engine.server.main import run_engine
+    from engine.server.engine_process import run_engine
     from engine.server.settings import ServerSettings, WorkerLimits
 
     if "TINY_VMSTAT" in os.environ:
