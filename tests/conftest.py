@@ -2,8 +2,6 @@
 
 import logging
 import os
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -98,5 +96,7 @@ def verified_bundle(random_bundle):
 @pytest.fixture
 def engine(masque_home):
     """Let a test use the engine process; it is stopped afterwards."""
+    from desktop.cli.main import run
+
     yield masque_home
-    subprocess.run([sys.executable, "-m", "desktop", "engine", "stop"], check=True, capture_output=True)
+    assert run(["engine", "stop"]) == 0

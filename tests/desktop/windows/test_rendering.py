@@ -143,6 +143,7 @@ def test_what_the_engine_has_to_say_stands_in_the_strip(run_window):
 def test_a_project_closed_while_a_render_is_being_queued_gets_its_take_back(run_window, project):
     async def act(masque):
         desk = masque.desk
+        desk.clips.delete(frozenset({desk.session.scene.characters[0].driving_clips[0].id}))
         desk.scenes.set_length(6)
         click_render(masque)
         assert len(desk.session.takes) == 1

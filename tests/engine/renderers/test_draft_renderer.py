@@ -155,13 +155,13 @@ async def test_a_render_killed_ten_times_equals_an_undisturbed_one(
     shared_real_engine, connected, scene, finished, reached, undisturbed
 ):
     async with connected() as client:
-        request = scene(frame_count=300, width=256, height=256)
+        request = scene(frame_count=200, width=256, height=256)
         job = await client.send(SubmitJob(request=request))
         killed_at = 0
         for _ in range(10):
             now = await reached(client, job.job_id, lambda job, at=killed_at: job.progress.frames_done > at)
             killed_at = now.progress.frames_done
-            assert (now.state, killed_at < 300) == (JobState.RUNNING, True)
+            assert (now.state, killed_at < 200) == (JobState.RUNNING, True)
             os.kill(await worker_of(client), signal.SIGKILL)
         done = await finished(client, job.job_id)
         assert (done.state, done.attempts) == (JobState.DONE, 0)
