@@ -14,6 +14,8 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 # There is a test process for each core: more threads in each, and in what it starts, wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Folders of files that take long. They come first: at the end a process would wait for the other's.
+LONG = ("end_to_end", "renderers", "server", "benchmark", "windows", "cli", "packaging")
 SAMPLES = Path(__file__).resolve().parent.parent / "resources" / "samples"
 
 
@@ -22,6 +24,13 @@ def pytest_collection():
     """Collect the tests without looking for garbage: they and the libraries they import last to the end."""
     with large_imports():
         return (yield)
+
+
+def pytest_collection_modifyitems(items):
+    """Put the long files first, otherwise leaving the order as it is."""
+    items.sort(
+        key=lambda item: LONG.index(item.path.parent.name) if item.path.parent.name in LONG else len(LONG)
+    )
 
 
 @pytest.fixture(autouse=True)
