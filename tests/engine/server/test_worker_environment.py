@@ -6,7 +6,7 @@ from engine.server.worker_environment import worker_environment
 
 
 def test_a_worker_on_linux_lets_a_card_keep_memory_in_segments_that_grow():
-    assert worker_environment({"HOME": "ada"}, "linux") == {
+    assert worker_environment({"HOME": "ada"}, "linux", "6.8.0-generic") == {
         "HOME": "ada",
         "PYTORCH_ALLOC_CONF": "expandable_segments:True",
     }
@@ -15,9 +15,12 @@ def test_a_worker_on_linux_lets_a_card_keep_memory_in_segments_that_grow():
 @pytest.mark.parametrize("name", ["PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_HIP_ALLOC_CONF"])
 def test_what_the_user_has_set_about_memory_stands(name):
     given = {name: "max_split_size_mb:64"}
-    assert worker_environment(given, "linux") == given
+    assert worker_environment(given, "linux", "6.8.0-generic") == given
 
 
-@pytest.mark.parametrize("platform", ["darwin", "win32"])
-def test_other_systems_are_left_alone(platform):
-    assert worker_environment({"HOME": "ada"}, platform) == {"HOME": "ada"}
+@pytest.mark.parametrize(
+    ("system", "release"),
+    [("darwin", "25.0.0"), ("win32", "11"), ("linux", "5.15.90.1-microsoft-standard-WSL2")],
+)
+def test_other_systems_and_linux_under_windows_are_left_alone(system, release):
+    assert worker_environment({"HOME": "ada"}, system, release) == {"HOME": "ada"}
