@@ -19,8 +19,14 @@ def test_what_the_user_has_set_about_memory_stands(name):
 
 
 @pytest.mark.parametrize(
-    ("system", "release"),
-    [("darwin", "25.0.0"), ("win32", "11"), ("linux", "5.15.90.1-microsoft-standard-WSL2")],
+    ("system", "release"), [("win32", "11"), ("linux", "5.15.90.1-microsoft-standard-WSL2")]
 )
-def test_other_systems_and_linux_under_windows_are_left_alone(system, release):
-    assert worker_environment({"HOME": "ada"}, system, release) == {"HOME": "ada"}
+def test_under_windows_large_blocks_of_a_cards_memory_are_left_whole(system, release):
+    assert worker_environment({"HOME": "ada"}, system, release) == {
+        "HOME": "ada",
+        "PYTORCH_ALLOC_CONF": "max_split_size_mb:128",
+    }
+
+
+def test_a_system_without_cards_is_left_alone():
+    assert worker_environment({"HOME": "ada"}, "darwin", "25.0.0") == {"HOME": "ada"}
