@@ -9,8 +9,8 @@ _OLDER_NAMES = ("PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_HIP_ALLOC_CONF")
 _SETTINGS = {"linux": "expandable_segments:True", "win32": "max_split_size_mb:128"}
 """A render makes tensors of a different size in each phase. In blocks that are cut up they leave gaps that no
 later one fits into, and memory runs out while much of it is free: the VAE would need a quarter more than its
-tensors take. On Linux blocks grow instead; Windows and its subsystem for Linux cannot do that (torch warns, or
-fails with the first tensor), but leave large blocks whole: then it is a tenth more.
+tensors take. On Linux blocks grow instead. Windows and its subsystem for Linux cannot do that (torch warns,
+or fails with the first tensor), but can leave large blocks whole: then it is a tenth more.
 """
 
 
