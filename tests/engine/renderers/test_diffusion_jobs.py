@@ -115,6 +115,7 @@ async def test_bad_jobs_are_told_and_the_good_ones_between_them_are_rendered(
             assert job.state is JobState.FAILED
             assert job.error.code is not ErrorCode.INTERNAL
             assert words in job.error.message
+            assert (job.error.code is ErrorCode.RENDERER_UNAVAILABLE) == (words == "is not installed")
             assert job.error.next_step
         for request in good:
             assert (await finished(client, jobs[request.request_id])).state is JobState.DONE

@@ -17,7 +17,6 @@ from engine.media.video_reader import VideoReader
 from engine.media.wav import write_wav
 from engine.protocol.clips import VoiceInput
 from engine.protocol.codec import decode_result
-from engine.protocol.diffusion_settings import DiffusionSettings
 from engine.protocol.errors import ErrorCode
 from engine.protocol.jobs import FileRole, JobState
 from engine.protocol.messages import (
@@ -30,7 +29,7 @@ from engine.protocol.messages import (
     SubmitJob,
 )
 from engine.protocol.regions import FaceRegion, RegionBox, RegionKey, RegionShape
-from engine.protocol.render_request import CharacterInput, PlateInput, RendererName
+from engine.protocol.render_request import CharacterInput, PlateInput
 from engine.renderers.draft import DraftRenderer
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are killed by POSIX signals")
@@ -217,10 +216,6 @@ async def test_what_the_user_can_mend_is_told_and_the_next_job_runs(
     bad = [
         (replace(scene(), plate=gone), ErrorCode.FILE_MISSING),
         (replace(scene(), plate=broken), None),
-        (
-            replace(scene(), renderer=RendererName.DIFFUSION, diffusion=DiffusionSettings(bundle="none")),
-            ErrorCode.RENDERER_UNAVAILABLE,
-        ),
     ]
     async with connected() as client:
         jobs = [await client.send(SubmitJob(request=request)) for request, _ in bad]
