@@ -87,7 +87,8 @@ def samples():
 @pytest.fixture(scope="session")
 def random_bundle(tmp_path_factory):
     """The folder of a tiny model bundle, made once and only read; what is to be changed is copied first."""
-    from engine.weights.random_bundle import make_test_bundle
+    with large_imports():
+        from engine.weights.random_bundle import make_test_bundle
 
     folder = tmp_path_factory.mktemp("bundles") / "test"
     make_test_bundle(folder)
@@ -97,7 +98,8 @@ def random_bundle(tmp_path_factory):
 @pytest.fixture(scope="session")
 def verified_bundle(random_bundle):
     """That bundle as it was verified."""
-    from engine.weights.inspection import inspect_folder
+    with large_imports():
+        from engine.weights.inspection import inspect_folder
 
     return inspect_folder(random_bundle)
 
