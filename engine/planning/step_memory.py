@@ -28,8 +28,11 @@ _MODULATION_VECTORS = 30
 _ROW_BYTES = 3 * 8 + FLOAT32_BYTES
 """Of a token's place among the rows of an adapter: three whole numbers and a weight."""
 
-_SHOT_TENSORS = {Solver.EULER: 4, Solver.UNIPC: 7}
-"""Noise, sample, velocity and prediction of a step; UniPC remembers three more."""
+_SHOT_TENSORS = 4
+"""Noise, sample, velocity and prediction of a step."""
+
+_REMEMBERED_TENSORS = {Solver.EULER: 0, Solver.UNIPC: 3}
+"""What a solver remembers of the steps before: on the host, beside a card too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +70,8 @@ class StepMemory:
         latents = self._segment.piece_latents * self._frame_tokens * self._latents_of_token(FLOAT32_BYTES)
         plate = latents * (self._size.channels_in - self._size.channels_out) // self._size.channels_out
         blended = 2 if self._segment.windows > 1 else 0
-        return (_SHOT_TENSORS[self._solver] + blended) * latents + plate
+        remembered = _REMEMBERED_TENSORS[self._solver] if self._on_processor else 0
+        return (_SHOT_TENSORS + remembered + blended) * latents + plate
 
     def velocity_bytes(self) -> int:
         """Return the most that computing all branches' velocities takes: the greatest of the stages."""
@@ -154,7 +158,11 @@ class StepMemory:
     @property
     def _casts(self) -> bool:
         """Whether sums of two number formats make room for a cast: only the processor's do."""
-        return self._how.threads > 0 and self._number < FLOAT32_BYTES
+        return self._on_processor and self._number < FLOAT32_BYTES
+
+    @property
+    def _on_processor(self) -> bool:
+        return self._how.threads > 0
 
     def _rows_at_once(self, of_frame: float) -> int:
         """Return numbers of the rows that are computed at once, where so much of each frame is."""
