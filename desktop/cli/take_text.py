@@ -1,7 +1,7 @@
 """A take in words."""
 
 from desktop.authoring.frame_rates import frame_rate_text
-from desktop.authoring.memory_words import exact_memory_line
+from desktop.authoring.memory_words import exact_memory_line, size_words
 from desktop.authoring.take_origin import take_origin
 from engine.protocol.diffusion_record import DiffusionRecord
 from engine.protocol.diffusion_settings import DiffusionSettings
@@ -63,4 +63,7 @@ def _memory_lines(record: DiffusionRecord) -> tuple[str, ...]:
     if record.plan is None:
         return ()
     asked = record.settings.segment_frames
-    return (f"memory: {exact_memory_line(record.plan, asked, record.measured_peak_bytes)}",)
+    lines = (f"memory: {exact_memory_line(record.plan, asked, record.measured_peak_bytes)}",)
+    if record.measured_held_bytes is None:
+        return lines
+    return (*lines, f"allocator: {size_words(record.measured_held_bytes)} of the card held at most")

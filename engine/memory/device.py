@@ -76,8 +76,13 @@ def peak_memory_bytes(device: torch.device) -> int | None:
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
 
 
+def peak_held_bytes(device: torch.device) -> int | None:
+    """Return the most that a card's allocator held since then, its gaps among it; None as above."""
+    return torch.cuda.max_memory_reserved(device) if device.type == "cuda" else None
+
+
 def reset_peak_memory(device: torch.device) -> None:
-    """Count the peak from now on."""
+    """Count both peaks from now on."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
 

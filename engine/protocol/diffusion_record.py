@@ -16,7 +16,8 @@ class DiffusionRecord:
     weight; `forwards_per_step` is the most in any step, `forwards` the sum over all steps and segments;
     `versions` maps a library to its version. `random_weights`: a test bundle made this; it is noise. `plan`:
     how memory was used (older takes have none); `measured_peak_bytes`: the most that tensors took of the
-    device in any phase, None where the device does not count.
+    device in any phase, None where the device does not count; `measured_held_bytes`: the most that a card's
+    allocator held of it for them, with its gaps (None too in older takes).
     """
 
     settings: DiffusionSettings
@@ -37,3 +38,4 @@ class DiffusionRecord:
     versions: Mapping[str, str] = field(default_factory=dict)
     plan: MemoryPlan | None = None
     measured_peak_bytes: int | None = None
+    measured_held_bytes: int | None = None

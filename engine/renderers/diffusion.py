@@ -123,5 +123,10 @@ def _with_memory(
 ) -> DiffusionRecord:
     """Return the record with the plan that denoised the shot: this attempt's, unless it had no step left."""
     if denoised or before is None or before.plan is None:
-        return replace(record, measured_peak_bytes=phases.peak_bytes)
-    return replace(record, plan=before.plan, measured_peak_bytes=before.measured_peak_bytes)
+        return replace(record, measured_peak_bytes=phases.peak_bytes, measured_held_bytes=phases.held_bytes)
+    return replace(
+        record,
+        plan=before.plan,
+        measured_peak_bytes=before.measured_peak_bytes,
+        measured_held_bytes=before.measured_held_bytes,
+    )

@@ -1,21 +1,26 @@
-"""Which phase of a render uses the device, and the most memory that tensors took of it in each."""
+"""Which phase of a render uses the device, and the most memory of it that all of them took."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
-from engine.memory.device import peak_memory_bytes, reset_peak_memory
+from engine.memory.device import peak_held_bytes, peak_memory_bytes, reset_peak_memory
 from engine.protocol.memory_plan import PlanPhase
 
 
 class PhaseWatch:
-    """Follows a render's phases, one at a time. After an error `current` is the phase it happened in."""
+    """Follows a render's phases, one at a time. After an error `current` is the phase it happened in.
+
+    `peak_bytes`: the most that tensors took in any phase so far; `held_bytes`: the most that the allocator
+    held for them. None where the device does not count.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._peaks: dict[PlanPhase, int] = {}
         self.current: PlanPhase | None = None
+        self.peak_bytes: int | None = None
+        self.held_bytes: int | None = None
 
     @contextmanager
     def phase(self, phase: PlanPhase) -> Iterator[None]:
@@ -23,12 +28,10 @@ class PhaseWatch:
         reset_peak_memory(self._device)
         self.current = phase
         yield
-        peak = peak_memory_bytes(self._device)
-        if peak is not None:
-            self._peaks[phase] = max(peak, self._peaks.get(phase, 0))
+        self.peak_bytes = _greater(self.peak_bytes, peak_memory_bytes(self._device))
+        self.held_bytes = _greater(self.held_bytes, peak_held_bytes(self._device))
         self.current = None
 
-    @property
-    def peak_bytes(self) -> int | None:
-        """The most memory in any phase so far; None where the device does not count."""
-        return max(self._peaks.values(), default=None)
+
+def _greater(before: int | None, found: int | None) -> int | None:
+    return found if before is None else max(before, found or 0)

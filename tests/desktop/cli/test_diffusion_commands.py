@@ -165,6 +165,8 @@ def test_a_finished_take_tells_how_it_was_made_and_that_it_is_noise(masque, wait
             random_weights=True,
             versions={"torch": "2.13.0"},
             plan=replace(STREAMED, storage=WeightStorage.EIGHT_BIT, segment_frames=41),
+            measured_peak_bytes=9_100_000_000,
+            measured_held_bytes=9_430_000_000,
         ),
     )
     request.output_directory.mkdir(parents=True)
@@ -179,9 +181,10 @@ def test_a_finished_take_tells_how_it_was_made_and_that_it_is_noise(masque, wait
     for line in ("tiny, 2 steps, random weights: noise", "guidance: text 1;", "forwards: 2 a step, 4 in all"):
         assert line in told
     assert (
-        "memory: peak 9.2 GB predicted; to save memory, weights are kept in 8 bits and "
+        "memory: peak 9.2 GB predicted, 9.1 GB measured; to save memory, weights are kept in 8 bits and "
         "segments are 41 frames long instead of 81; "
         "10 of 40 blocks on the card, keys and values on the card, 8,192 tokens at a time\n"
+        "allocator: 9.4 GB of the card held at most\n"
     ) in told
     assert f"weights: vae {'5' * 64}" in told
     assert "note: Memory ran out while denoising.\n" in told

@@ -158,6 +158,13 @@ def test_texts_from_before_diffusion_are_still_read():
     assert result.files[0].role is FileRole.MASTER
 
 
+def test_a_take_from_before_a_cards_allocator_was_asked_is_still_read():
+    text = codec.encode_result(DIFFUSION_RESULT)
+    before = text.replace(',"measured_held_bytes":null', "")
+    assert before != text
+    assert codec.decode_result(before) == DIFFUSION_RESULT
+
+
 def test_a_preview_comes_out_as_it_went_in():
     picture = PreviewPicture(job_id="0123456789abcdef", frame=70_000, jpeg=b"\xff\xd8\x00picture")
     assert codec.decode_preview(codec.encode_preview(picture)) == picture
