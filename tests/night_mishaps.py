@@ -47,6 +47,7 @@ ERRORS = {
 """Whose job cannot finish, and what it must say."""
 
 CANCELLED = frozenset({Mishap.CANCELLED_AT_WORK, Mishap.CANCELLED_WAITING})
+IN_STEPS = frozenset({Mishap.CHECKPOINT_DAMAGED, Mishap.MEMORY_TAKEN})
 MENDED = frozenset({Mishap.FILE_MISSING, Mishap.DISK_FULL})
 """Whose job is to finish when it is tried again after what was wrong is put right."""
 

@@ -36,6 +36,7 @@ from engine.protocol.messages import CancelJob, PauseQueue, ResumeQueue, RetryJo
 from engine.protocol.render_request import RendererName
 from tests.night_mishaps import (
     AT_WORK,
+    IN_STEPS,
     MENDED,
     MISHAPS,
     Mishap,
@@ -64,6 +65,7 @@ FRAMES = 13
 LOST_CLIP = "lost.mp4"
 _EMPTY_BOX = bytes((0, 0, 0, 8)) + b"free"
 LATEST = 0.8  # a share of a render's time: what comes later may come too late
+LATEST_IN_STEPS = 0.4  # what waits for a step, or for two checkpoints
 HEADINGS = ("job", "what", "what happened", "in the middle of", "went on with", "s", "end")
 WIDTHS = (4, 28, 41, 34, 28, 6, 400)
 
@@ -216,7 +218,7 @@ class Night:
 
     async def _follow(self, job: NightJob) -> None:
         whole, strike = self._undisturbed.get(job.shot), strike_of(job.mishap, self._disk)
-        share = LATEST * self._random.random()
+        share = (LATEST_IN_STEPS if job.mishap in IN_STEPS else LATEST) * self._random.random()
         moment = None if whole is None or strike is None else Moment.at(share, whole)
         job.seen = await followed(job.job_id, moment, strike)
         async with EngineClient.connect(start=True) as client:
