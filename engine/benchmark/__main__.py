@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -11,6 +12,7 @@ from pathlib import Path
 from engine.benchmark.step_options import AskedStep, step_options
 from engine.benchmark.stream_options import AskedStream, stream_options
 from engine.library_imports import large_imports
+from engine.memory.allocator_environment import allocator_environment
 from engine.protocol.diffusion_settings import Precision
 from engine.protocol.errors import UserError
 
@@ -163,4 +165,5 @@ def _write(answer: Mapping[str, object]) -> None:
 
 
 if __name__ == "__main__":
+    os.environ.update(allocator_environment(os.environ))
     sys.exit(main(sys.argv[1:]))

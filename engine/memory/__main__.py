@@ -7,12 +7,14 @@ Standard output holds one JSON object: the machine, or what went wrong as `{"mes
 import argparse
 import json
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any
 
+from engine.library_imports import large_imports
 from engine.locations import engine_locations
-from engine.memory.known_machine import known_machine
+from engine.memory.allocator_environment import allocator_environment
 from engine.planning.machine_text import machine_to_json
 from engine.protocol.errors import UserError
 
@@ -25,6 +27,8 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO)
     try:
         locations = engine_locations()
+        with large_imports():  # torch, once the environment says how it is to keep a card's memory
+            from engine.memory.known_machine import known_machine
         machine = known_machine(
             locations.data, locations.cache, measure=options.measure, keep=not options.not_kept
         )
@@ -60,4 +64,5 @@ def _write(answer: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    os.environ.update(allocator_environment(os.environ))
     sys.exit(main(sys.argv[1:]))

@@ -15,11 +15,11 @@ from engine.client_start import source_root
 from engine.jobs.logs import rotate
 from engine.jobs.lost_attempts import Loss
 from engine.locations import child_environment
+from engine.memory.allocator_environment import allocator_environment
 from engine.protocol.codec import MAX_CALL_BYTES, decode_report, encode_order
 from engine.protocol.errors import UserError
 from engine.protocol.messages import WorkerAlive, WorkerExit, WorkerOrder, WorkerReport
 from engine.server.settings import WorkerLimits
-from engine.server.worker_environment import worker_environment
 
 _log = logging.getLogger(__name__)
 SYSTEM_COUNTS = Path("/proc/vmstat")
@@ -158,7 +158,7 @@ class WorkerProcess:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=source_root(),
-                env=worker_environment(child_environment()),
+                env=allocator_environment(child_environment()),
                 limit=MAX_CALL_BYTES,
                 creationflags=flags,
             )

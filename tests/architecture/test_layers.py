@@ -28,7 +28,15 @@ def python_files(*folders: str) -> list[Path]:
 
 
 @pytest.mark.parametrize(
-    "module", ["desktop.app", "engine.server.engine_process", "engine.client", "engine.worker.main"]
+    "module",
+    [
+        "desktop.app",
+        "engine.server.engine_process",
+        "engine.client",
+        "engine.worker.main",
+        "engine.memory.__main__",
+        "engine.benchmark.__main__",
+    ],
 )
 def test_importing_an_entry_point_leaves_torch_out(module):
     modules = loaded_by(f"import {module}")

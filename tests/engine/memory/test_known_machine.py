@@ -171,7 +171,7 @@ def test_an_interruption_ends_with_its_own_status(monkeypatch, capsys):
     def interrupt(*given, **named):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "known_machine", interrupt)
+    monkeypatch.setattr(known_machine_file, "known_machine", interrupt)
     assert command.main(["machine"]) == 130
     assert capsys.readouterr().out == ""
 

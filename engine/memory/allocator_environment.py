@@ -1,4 +1,4 @@
-"""What a worker finds in its environment."""
+"""How torch is to keep a card's memory: it reads that from the environment when it is loaded."""
 
 import platform
 import sys
@@ -14,12 +14,13 @@ or fails with the first tensor), but can leave large blocks whole: then it is a 
 """
 
 
-def worker_environment(
+def allocator_environment(
     environment: Mapping[str, str], system: str = sys.platform, release: str | None = None
 ) -> dict[str, str]:
-    """Return the environment for a worker: this one, and how torch is to keep a card's memory.
+    """Return an environment, and in it how torch is to keep a card's memory.
 
-    What the user has set about that stands, under the older names too. `system`, `release`: of the operating
+    It is for every process that computes on a card, so that what is measured there is what a render has. What
+    the user has set about that stands, under the older names too. `system`, `release`: of the operating
     system, by default this one's.
     """
     if system not in _SETTINGS or any(environment.get(name) for name in (_ALLOCATOR, *_OLDER_NAMES)):
