@@ -12,6 +12,7 @@ from pathlib import Path
 
 import av
 
+from desktop.authoring.graphics_card import card_facts, card_outlook
 from desktop.cli.window_start import INSTALL_LIBRARIES, WindowProbe
 from engine.client import engine_directories
 from engine.draft.face_detection import load_cascade
@@ -57,6 +58,7 @@ def check_machine() -> tuple[CheckResult, ...]:
         _face_finder,
         _directories,
         _disk,
+        _graphics_card,
         _window,
         _sound,
     )
@@ -131,6 +133,17 @@ def _disk() -> CheckResult:
         verdict=Verdict.GOOD if good else Verdict.WARNING,
         found=f"{free / 1e9:.0f} GB free",
         remedy="" if good else "Free at least 5 GB before an overnight queue.",
+    )
+
+
+def _graphics_card() -> CheckResult:
+    """Without a card, or with one that torch cannot use, renders still work: on the processor."""
+    outlook = card_outlook(card_facts())
+    return CheckResult(
+        name="Graphics card",
+        verdict=Verdict.GOOD if outlook.is_good else Verdict.WARNING,
+        found=outlook.found,
+        remedy=outlook.next_step,
     )
 
 

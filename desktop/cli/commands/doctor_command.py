@@ -19,7 +19,7 @@ MARKS = {
 
 @app.command(help="Check that this machine has all that Masque needs.")
 def doctor(as_json: JsonOption = False) -> None:
-    """Check Python, packages, codecs, folders, disk and the window's libraries."""
+    """Check Python, packages, codecs, folders, disk, the graphics card and the window's libraries."""
     results = check_machine()
     present(as_json, {"checks": results})
     if not as_json:

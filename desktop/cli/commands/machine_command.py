@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from desktop.authoring.graphics_card import card_facts, why_unused
 from desktop.authoring.machine_knowledge import known_machine
 from desktop.authoring.running_render import running_render
 from desktop.cli.failures import ExitCode
@@ -43,14 +44,18 @@ def machine(
     is_running = asyncio.run(running_render()) is not None
     found = _looked_at(measure=measure, keep=not is_running, quiet=as_json)
     kept = stored_rates(data, found.identity) == found.rates
+    unused = why_unused(card_facts()) if found.identity.is_processor else None
     answer = {
         **machine_to_json(found),
         "render_runs": is_running,
         "rates_are_kept": kept,
+        "card_is_unused": unused,
         "lessons": lessons,
         "forgotten": forgotten,
     }
-    notes = [*([A_RENDER_RUNS] if is_running else []), *([] if kept else [_why_not_kept(is_running)])]
+    notes = [A_RENDER_RUNS] if is_running else []
+    notes += [] if kept else [_why_not_kept(is_running)]
+    notes += [] if unused is None else [unused]
     if as_json:
         present(True, answer)
     else:

@@ -136,6 +136,7 @@ def test_a_scene_is_renamed_and_removed_with_a_way_back(masque, duet):
 def test_doctor_finds_this_machine_fit(masque):
     verdicts = {check["name"]: check["verdict"] for check in masque("doctor")["checks"]}
     assert verdicts["Video codecs"] == verdicts["Face finder"] == "good"
+    assert verdicts["Graphics card"] in {"good", "warning"}
 
 
 def test_the_installed_program_answers_like_the_module():

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from desktop.authoring.graphics_card import CardFacts, TorchBuild
 from desktop.authoring.running_render import RunningRender
 from desktop.cli.commands import machine_command
 from desktop.cli.failures import ExitCode
@@ -45,10 +46,13 @@ HOST_LESSON = HostLesson(
 
 
 class Looks:
-    """How this machine was looked at; `machine` is what is found, and what is kept of it."""
+    """How this machine was looked at; `machine` is what is found, and what is kept of it; `card` is what can
+    be seen of a card.
+    """
 
     def __init__(self):
         self.machine = QUIET
+        self.card = CardFacts(system="linux")
         self.can_store = True
         self.asked = []
 
@@ -64,6 +68,7 @@ def looks(monkeypatch):
     """A machine with a card that is never really looked at."""
     made = Looks()
     monkeypatch.setattr(machine_command, "known_machine", made.known_machine)
+    monkeypatch.setattr(machine_command, "card_facts", lambda: made.card)
     monkeypatch.setenv("COLUMNS", "100")
     return made
 
@@ -112,6 +117,18 @@ def test_a_processor_is_told_without_what_only_cards_have(looks, capsys):
     assert "8-bit numbers not possible" in lines
     assert "measured not known when" in lines
     assert not any("card" in line or "locked" in line for line in lines)
+
+
+def test_a_card_that_is_there_and_does_not_render_is_told_with_what_to_do(looks, masque, capsys):
+    looks.card = CardFacts(system="win32", driver_cuda=(12, 8), torch=TorchBuild(version="2.13.0"))
+    assert "PyTorch" not in told(capsys)[-1]
+    assert masque("machine")["card_is_unused"] is None
+    looks.machine = processor(16 * GB, has_eight_bit=False)
+    line = told(capsys)[-1]
+    assert line.startswith(
+        "note The processor renders: a driver for CUDA 12.8 is there, but PyTorch 2.13.0 is"
+    )
+    assert line == f"note {masque('machine')['card_is_unused']}"
 
 
 def test_slow_arithmetic_is_told_in_small_numbers_and_a_card_without_locked_memory_says_so(looks, capsys):
