@@ -58,8 +58,13 @@ class DiffusionRenderer:
 
         def render_missing(frames: FinishedFrames, notes: RenderNotes) -> None:
             memory = RenderMemory(settled, bundle, device, data=self._data, cache=self._cache, work=work)
-            models = BundleModels(bundle, device, memory.plan(), report, cache=self._cache)
-            attempt = _Attempt(request=settled, models=models, frames=frames, notes=notes, report=report)
+            watch = Watch(
+                tell=lambda phase: report.progress(phase, frames.count, None), should_stop=report.should_stop
+            )
+            models = BundleModels(bundle, device, memory.plan(watch), report, cache=self._cache)
+            attempt = _Attempt(
+                request=settled, models=models, frames=frames, notes=notes, report=report, watch=watch
+            )
             with failures_of(device, memory, models.phases):
                 self._render_missing(attempt, work, owner, memory)
             memory.remember()
@@ -72,11 +77,8 @@ class DiffusionRenderer:
     def _render_missing(self, attempt: "_Attempt", work: Path, owner: str, memory: RenderMemory) -> None:
         frames, models, notes, report = attempt.frames, attempt.models, attempt.notes, attempt.report
         cache = ConditionCache(self._cache / CACHE_FOLDER)
-        watch = Watch(
-            tell=lambda phase: report.progress(phase, frames.count, None), should_stop=report.should_stop
-        )
         settings = planned_settings(_settings(attempt.request), models.plan)
-        prepared = ShotPreparation(attempt.request, models, cache, watch).prepared(settings)
+        prepared = ShotPreparation(attempt.request, models, cache, attempt.watch).prepared(settings)
         pieces = ShotPieces(prepared.shot, models, cache, frames, report, work, owner=owner)
         before, record = notes.diffusion, diffusion_record(prepared.shot, models, pieces.pieces)
         warnings = (*prepared.warnings, *memory.told, *_losses(attempt.request, models.plan))
@@ -96,6 +98,7 @@ class _Attempt:
     frames: FinishedFrames
     notes: RenderNotes
     report: RenderReport
+    watch: Watch
 
 
 def _settings(request: RenderRequest) -> DiffusionSettings:

@@ -1,6 +1,7 @@
 """What memory a render may use: this machine now, what was learnt, how far the job has stepped down."""
 
 import logging
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from engine.bundles.installed_bundle import InstalledBundle
 from engine.memory.host_memory import others_bytes
 from engine.memory.known_machine import known_machine
 from engine.memory.probe import machine_identity, memory_now
-from engine.planning.heeded_plan import heeded_plan
+from engine.planning.heeded_plan import HeededPlan, heeded_plan
 from engine.planning.lesson import HostLesson, Lesson
 from engine.planning.lessons import learn
 from engine.planning.machine import Machine
@@ -25,12 +26,20 @@ from engine.planning.workload import demand_of, workload_of
 from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.memory_plan import MemoryPlan, NoPlan, PlanPhase
 from engine.protocol.render_request import RenderRequest
+from engine.renderers.diffusion_characters import Watch
 from engine.renderers.memory_ladder import HostView, MemoryLadder
-from engine.renderers.renderer import MemoryRanOutError
+from engine.renderers.renderer import MemoryRanOutError, RenderStoppedError
 from engine.renderers.work_directory import MEMORY_RAN_OUT_NAME
 
 _log = logging.getLogger(__name__)
+WAITING = "Waiting for memory that other programs use"
+PATIENCE_S, LOOK_S = 300.0, 2.0
+"""How long a render waits for memory that others use, and how often it looks."""
+
 _LEAST_HOST_SHARE = 0.1
+_SYSTEM_SHARE = 0.1
+"""Of the memory of a machine on which nothing else runs."""
+
 _OTHERS_SHARE = 0.02
 _LIBRARIES_BYTES = 600 * 10**6
 """What kernels and libraries of our own may take of a device after the plan was made."""
@@ -59,13 +68,14 @@ class RenderMemory:
         self._machine = self._looked_at(cache)
         self._plan: MemoryPlan | None = None
 
-    def plan(self) -> MemoryPlan:
-        """Return the plan. Raises UserError(OUT_OF_MEMORY) that says what to change where none fits."""
-        rungs, seen = self._ladder.rungs, self._machine
-        heeded = heeded_plan(
-            self._data, seen, self._workload, at_least=rungs.step, host_share=rungs.host_share
-        )
-        found = heeded.outcome
+    def plan(self, watch: Watch) -> MemoryPlan:
+        """Return the plan, after a while where others use what it needs.
+
+        Raises UserError(OUT_OF_MEMORY) that says what to change where none fits, RenderStoppedError when told
+        to stop meanwhile.
+        """
+        heeded = self._in_time(watch)
+        found, seen = heeded.outcome, self._machine
         if isinstance(found, NoPlan):
             raise self._does_not_fit(found)
         self._plan, self._machine = found, heeded.machine
@@ -115,6 +125,33 @@ class RenderMemory:
         self._ladder.step_down(step, told, wrong_budget_bytes=wrong)
         _log.warning("%s Other programs took %.2f GB meanwhile.", told, taken / 1e9)
         return MemoryRanOutError(told, told=told)
+
+    def _in_time(self, watch: Watch) -> HeededPlan:
+        """Return a plan, or the refusal that is left when others have kept their memory for long."""
+        until_s = time.monotonic() + PATIENCE_S
+        heeded = self._heeded(self._machine)
+        while isinstance(heeded.outcome, NoPlan) and self._fits_alone() and time.monotonic() < until_s:
+            watch.tell(WAITING)
+            if watch.should_stop():
+                raise RenderStoppedError
+            time.sleep(LOOK_S)
+            self._machine = replace(self._machine, now=memory_now(self._device))
+            heeded = self._heeded(self._machine)
+        return heeded
+
+    def _heeded(self, machine: Machine) -> HeededPlan:
+        rungs = self._ladder.rungs
+        return heeded_plan(
+            self._data, machine, self._workload, at_least=rungs.step, host_share=rungs.host_share
+        )
+
+    def _fits_alone(self) -> bool:
+        """Whether the render fits when nothing else uses the machine's memory."""
+        now = self._machine.now
+        host_bytes = round(now.host_total_bytes * (1 - _SYSTEM_SHARE))
+        device_bytes = host_bytes if self._device.type == "cpu" else now.device_total_bytes
+        alone = replace(now, device_free_bytes=device_bytes, host_free_bytes=host_bytes, others_bytes=0)
+        return isinstance(self._heeded(replace(self._machine, now=alone)).outcome, MemoryPlan)
 
     def _planned(self, machine: Machine, least: NextStep) -> MemoryPlan | NoPlan:
         return best_plan(
@@ -207,10 +244,13 @@ class RenderMemory:
         return Machine(identity=identity, rates=rates, now=memory_now(self._device))
 
     def _does_not_fit(self, found: NoPlan) -> UserError:
+        changes = found.changes or ("Choose a smaller size.",)
+        if self._fits_alone():
+            changes = ("Close other programs, then retry the job.", *found.changes)
         self._ladder.begin_anew()
         return UserError(
             f"“{self._request.scene_name}” does not fit into this machine: {found.reason}",
-            next_step=" ".join(found.changes) or "Choose a smaller size.",
+            next_step=" ".join(changes),
             code=ErrorCode.OUT_OF_MEMORY,
             details={"least_bytes": str(found.least_bytes), "budget_bytes": str(found.device_budget_bytes)},
         )

@@ -9,9 +9,12 @@ from engine.locations import engine_locations
 from engine.protocol.diffusion_settings import DiffusionSettings
 from engine.protocol.messages import RenderJob
 from engine.protocol.render_request import RendererName
+from engine.renderers import render_memory
 from engine.renderers.diffusion import DiffusionRenderer
+from engine.renderers.render_memory import RenderMemory
 from engine.worker.rendering import JobRendering
 from tests.diffusion_cast import driven, plate_of, speaking
+from tests.engine.renderers.memory_host import CARD, Host
 from tests.render_watching import Watching
 
 
@@ -88,3 +91,30 @@ def outcome(shared_cache):
         return rendering.outcome(RenderJob(job_id=request.request_id, request=request), Watching())
 
     return run
+
+
+@pytest.fixture
+def host(monkeypatch):
+    """The machine that renders find. They have no patience with it."""
+    made = Host()
+    monkeypatch.setattr(render_memory, "machine_identity", lambda device: made.machine.identity)
+    monkeypatch.setattr(render_memory, "known_machine", made.known)
+    monkeypatch.setattr(render_memory, "memory_now", made.now)
+    monkeypatch.setattr(render_memory, "others_bytes", lambda: made.others_bytes)
+    monkeypatch.setattr(render_memory, "PATIENCE_S", 0.0)
+    return made
+
+
+@pytest.fixture
+def attempt(host, shot, installed, tmp_path):
+    """Return a function that begins an attempt of the job in a work directory."""
+    request = shot(characters=())
+
+    def begin(work):
+        folder = tmp_path / work
+        folder.mkdir(exist_ok=True)
+        return RenderMemory(
+            request, installed, CARD, data=engine_locations().data, cache=tmp_path, work=folder
+        )
+
+    return begin
