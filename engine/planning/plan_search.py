@@ -83,6 +83,10 @@ class PlanSearch:
                 return self._plan(min(fitting, key=lambda each: each.cost))
         return None
 
+    def fits(self) -> bool:
+        """Whether any plan fits: as `best`, which has to weigh them all, but the first one tells."""
+        return any(self._weighed(choice) is not None for slots in _SLOTS for choice in self._choices(slots))
+
     def _choices(self, slots: int) -> Iterator[PlanChoice]:
         """Yield one choice for each combination, with as many residents as fit."""
         limits = self._limits

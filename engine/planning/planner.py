@@ -118,6 +118,5 @@ def _fits(machine: Machine, workload: Workload, step: NextStep) -> bool:
     """Whether any plan that gives up so much fits; the last rung, most likely of all, is tried first."""
     rungs = LADDER[LADDER.index(step.concession) :]
     return any(
-        PlanSearch(machine, workload, replace(step, concession=rung)).best() is not None
-        for rung in reversed(rungs)
+        PlanSearch(machine, workload, replace(step, concession=rung)).fits() for rung in reversed(rungs)
     )

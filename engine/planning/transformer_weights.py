@@ -4,6 +4,8 @@ Shapes: C the transformer's width, M its feed-forward width, D an adapter's widt
 Weights have the number format of the arithmetic; norms, tables and the timestep's embedder are float32.
 """
 
+from functools import lru_cache
+
 from engine.planning.flop import PATCH_LATENTS
 from engine.planning.network_sizes import TransformerSize
 from engine.planning.number_formats import FLOAT32_BYTES, NUMBER_BYTES
@@ -18,6 +20,7 @@ _ALIGNMENT_BYTES = 32 * 256
 """What lies between the tensors of a block in one buffer, at most."""
 
 
+@lru_cache
 def block_bytes(size: TransformerSize, precision: Precision, storage: WeightStorage) -> int:
     """Return a block without the projections of texts and image: what every step needs of it.
 
@@ -60,6 +63,7 @@ def scaling_bytes(size: TransformerSize, precision: Precision) -> int:
     return copies * max(size.feed_forward, size.width) * size.width * FLOAT32_BYTES
 
 
+@lru_cache
 def fixed_bytes(size: TransformerSize, precision: Precision) -> int:
     """Return what is on the device throughout: patches, embedders, the head, tables, rotary positions.
 

@@ -80,6 +80,7 @@ def encoding_flop(vae: VaeSize, whole: Picture, tile: Picture, tiles: int) -> in
     return _flop(encoder_inner(vae, *whole)) + tiles * _flop(encoder_outer(vae, *tile))
 
 
+@lru_cache
 def blended_bytes(vae: VaeSize, whole: Picture, tile: Picture, *, tiles: int, latent_frames: int) -> int:
     """Return what tiles take of the host: features and pictures of some latent frames, and, where not all of
     them are there at once, what each tile remembers.
