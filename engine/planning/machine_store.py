@@ -18,7 +18,9 @@ from engine.planning.machine_text import (
     rates_to_json,
 )
 
-MACHINE_FORMAT = 1
+MACHINE_FORMAT = 2
+"""Raised whenever something is measured otherwise: numbers of before would be taken for today's."""
+
 _FILE_NAME = "machine.json"
 _MOST_DEVICES = 16
 

@@ -87,7 +87,7 @@ def with_rates(text, **changes):
         lambda text: "[" * 100_000,
         lambda text: "null",
         lambda text: "\x00" * 50,
-        lambda text: text.replace('"format": 1', '"format": 2'),
+        lambda text: text.replace('"format": 2', '"format": 3'),
         lambda text: with_rates(text, disk_bytes_per_s=float("nan")),
         lambda text: with_rates(text, pageable_bytes_per_s=0),
         lambda text: with_rates(text, pinned_bytes_per_s=-1),
@@ -106,6 +106,14 @@ def with_rates(text, **changes):
 def test_a_damaged_file_knows_nothing_and_is_written_anew(tmp_path, damage):
     path = stored(tmp_path)
     path.write_text(damage(path.read_text()))
+    assert stored_rates(tmp_path, CARD) is None
+    store_rates(tmp_path, CARD, FASTER)
+    assert stored_rates(tmp_path, CARD) == FASTER
+
+
+def test_what_an_earlier_version_measured_is_measured_anew(tmp_path):
+    path = stored(tmp_path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 1}))
     assert stored_rates(tmp_path, CARD) is None
     store_rates(tmp_path, CARD, FASTER)
     assert stored_rates(tmp_path, CARD) == FASTER
