@@ -16,7 +16,6 @@ measured one after another are rough on a busy machine, and threads that wait fo
 computing: with OMP_NUM_THREADS=1 the processor's times can be compared even there.
 """
 
-import gc
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -90,12 +89,7 @@ class _StreamMeasuring:
 
     def result(self) -> StreamBenchmark:
         """Measure everything."""
-        gc.collect()
-        gc.freeze()  # what a way leaves is collected before the next, which need not look at the libraries
-        try:
-            rows = tuple(self._row(way) for way in self._ways())
-        finally:
-            gc.unfreeze()
+        rows = tuple(self._row(way) for way in self._ways())
         return StreamBenchmark(
             device=device_name(self._device),
             precision=self._precision,

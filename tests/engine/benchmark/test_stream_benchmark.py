@@ -1,5 +1,6 @@
 """One step with its weights on the host: the same result by every way, and a row for each that fails."""
 
+import gc
 import json
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from engine.protocol.diffusion_settings import Precision
 from engine.protocol.errors import UserError
 from engine.protocol.memory_plan import BankPlace, HostPlace, WeightStorage
 from engine.sampling.planned_transformer import token_handling
+from tests.patience import PATIENCE_S
 
 PROCESSOR = torch.device("cpu")
 GIGABYTE = 10**9
@@ -160,9 +162,12 @@ def test_a_way_that_fails_is_a_row_with_the_reason_and_the_others_are_measured(m
     assert rows["diffusers, resident"].failure is None
 
 
-def test_a_part_alone_has_nothing_to_be_compared_with():
+def test_a_part_alone_has_nothing_to_be_compared_with_and_what_was_frozen_stays_so():
+    gc.freeze()
+    left_out = gc.get_freeze_count()
     found = run_stream_benchmark(tiny(only="accelerate", repeats=1))
     assert [(row.name, row.comparison, row.failure) for row in found.rows] == [("accelerate", None, None)]
+    assert gc.get_freeze_count() > left_out // 2
 
 
 def test_the_same_is_true_in_bfloat16():
@@ -257,7 +262,7 @@ def test_the_watch_sees_what_was_taken_between_two_answers_and_leaves_no_thread(
 
     with HostWatch(look) as watch:
         taken = 700
-        assert counted.wait(20)
+        assert counted.wait(PATIENCE_S)
         taken = 130
         assert watch.most_since() == 600
         assert watch.most_since() == 30
@@ -275,12 +280,12 @@ def test_a_look_that_began_before_an_answer_is_not_counted_after_it():
         now = taken
         if threading.current_thread().name == "host-watch" and now:
             looking.set()
-            assert let_go.wait(20)
+            assert let_go.wait(PATIENCE_S)
         return now
 
     with HostWatch(look) as watch:
         taken = 900
-        assert looking.wait(20)
+        assert looking.wait(PATIENCE_S)
         taken = 0
         threading.Timer(0.1, let_go.set).start()
         assert watch.most_since() == 900
