@@ -1,8 +1,9 @@
 """Tensors without arithmetic: what a computation allocates is there, what it would compute is not.
 
-The system gives an untouched tensor no memory, so the published sizes can be gone through on any machine in
-seconds, and whoever counts what the allocator gives sees every tensor. Whole numbers and small tensors are
-computed all the same: shapes and choices follow from them.
+The published sizes, which a machine could neither hold nor compute, can be gone through so, and whoever
+counts what the allocator gives sees every tensor. Whole numbers and small tensors are computed all the same:
+shapes and choices follow from them. At full size that takes minutes of a busy machine, some 6 GB of memory,
+and a system that gives memory only to what is touched: Linux and macOS do, Windows charges for all of it.
 """
 
 from collections.abc import Mapping, Sequence
