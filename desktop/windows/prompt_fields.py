@@ -10,10 +10,14 @@ from desktop.panels.desk import Desk
 from desktop.widgets.labels import TextTone, label
 from desktop.widgets.prose_field import ProseField
 from engine.protocol.errors import UserError
+from projects_db.records import SceneRecord
 
 
 class PromptFields(QWidget):
-    """A prompt that is too long is not kept and not lost: it stays, and `refusal` says why."""
+    """A prompt that is too long, or that cannot be written, is not kept and not lost: it stays.
+
+    `refusal` says why one is too long; why nothing can be written, the window's notices say.
+    """
 
     grown = Signal()
 
@@ -60,20 +64,28 @@ class PromptFields(QWidget):
         if scene is None or scene.id != self._scene_id:
             return
         self._refuse(None)
-        self._write(self.prompt, self._desk.scenes.set_prompt)
-        self._write(self.negative_prompt, self._desk.scenes.set_negative_prompt)
+        self._write(self.prompt, self._desk.scenes.set_prompt, lambda scene: scene.prompt)
+        self._write(
+            self.negative_prompt, self._desk.scenes.set_negative_prompt, lambda scene: scene.negative_prompt
+        )
 
-    def _write(self, field: ProseField, write: Callable[[str], None]) -> None:
+    def _write(
+        self, field: ProseField, write: Callable[[str], None], written: Callable[[SceneRecord], str]
+    ) -> None:
+        """Write a field's text; it is settled only once the scene holds it: a disk may be full."""
         if not field.is_modified:
             return
         text = field.toPlainText()
         try:
-            prompt_text(text)
+            kept = prompt_text(text)
         except UserError as error:
             self._refuse(error)
             return
-        field.keep()
         write(text)
+        scene = self._desk.session.scene
+        if scene is not None and scene.id == self._scene_id and written(scene) == kept:
+            field.keep()
+            field.show_text(kept)
 
     def _refuse(self, refusal: UserError | None) -> None:
         if refusal is not self.refusal:

@@ -1,5 +1,7 @@
 """The prompts in the plan: several lines, one edit each, and nothing that was typed is lost."""
 
+import sqlite3
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -29,6 +31,21 @@ def test_several_lines_are_one_edit_and_undo_shows_what_was(opened, prompts):
     assert opened.desk.session.takes == ()
     opened.desk.history.undo()
     assert (opened.desk.session.scene.prompt, prompts.prompt.toPlainText()) == ("", "")
+
+
+def test_what_cannot_be_written_stays_in_its_field_and_can_be_kept_later(opened, prompts):
+    driver = opened.desk.session.store._project_connection.driver
+    driver.execute("PRAGMA busy_timeout = 0")
+    other = sqlite3.connect(opened.desk.session.store.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    QTest.keyClicks(prompts.prompt, "Two friends talk ")
+    prompts.keep()
+    prompts.refresh()
+    assert (opened.desk.session.scene.prompt, prompts.prompt.toPlainText()) == ("", "Two friends talk ")
+    other.close()
+    prompts.keep()
+    assert opened.desk.session.scene.prompt == "Two friends talk"
+    assert (prompts.prompt.toPlainText(), prompts.prompt.is_modified) == ("Two friends talk", False)
 
 
 def test_a_prompt_that_is_too_long_is_told_and_stays_until_it_is_shortened(opened, prompts):
