@@ -33,6 +33,7 @@ class NumberField(QLineEdit):
         self._is_whole = is_whole
         self._shown = ""
         self._before: str | None = None
+        self._has_told = False
         self._usual: float | None = None
         self.setValidator(QRegularExpressionValidator(WHOLE if is_whole else BROKEN, self))
         self.textEdited.connect(self._on_text_edited)
@@ -47,14 +48,17 @@ class NumberField(QLineEdit):
             self.setText(self._shown)
 
     def settle(self) -> None:
-        """Tell the number that was typed. Half of one is none: what held before is shown again."""
+        """Tell the number that was typed. Half of one is none: what held before the typing holds again."""
         if not self.isModified():
             return
-        self._before = None
-        self.setModified(False)
         if self._is_readable():
+            self._before = None
+            self.setModified(False)
             self.number_given.emit(self._number())
+        elif self._before is not None and self._has_told:
+            self._take(self._before)
         else:
+            self._before = None
             self.setText(self._shown)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
@@ -88,8 +92,9 @@ class NumberField(QLineEdit):
 
     def _on_text_edited(self) -> None:
         if self._before is None:
-            self._before = self._shown
+            self._before, self._has_told = self._shown, False
         if self._is_readable():
+            self._has_told = True
             self.number_typed.emit(self._number())
 
     def _is_readable(self) -> bool:

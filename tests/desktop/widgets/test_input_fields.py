@@ -60,6 +60,22 @@ def test_half_a_number_is_none_and_letters_are_not_taken(number):
     assert number.told == [-3]
 
 
+def test_half_a_number_after_a_whole_one_brings_back_what_held_before_the_typing(number):
+    for told in (number.number_typed, number.number_given):
+        told.connect(lambda taken: number.show_number(taken, 81, ""))
+    number.show_number(21, 81, "")
+    number.selectAll()
+    QTest.keyClicks(number, "9")
+    number.selectAll()
+    QTest.keyClicks(number, "-")
+    QTest.keyClick(number, Qt.Key.Key_Return)
+    assert (number.told, number.text()) == ([21], "21")
+    number.selectAll()
+    QTest.keyClicks(number, "-")
+    QTest.keyClick(number, Qt.Key.Key_Return)
+    assert (number.told, number.text()) == ([21], "21")
+
+
 def test_what_is_being_typed_is_not_overwritten_and_an_emptied_field_is_the_usual(number):
     QTest.keyClicks(number, "4")
     number.show_number(21, 81, "")
