@@ -19,14 +19,13 @@ _SAID_WITHOUT_ROOM = ("cublas_status_not_initialized", "unable to find an engine
 _SAID_OF_A_MISTAKE = (
     "invalid argument",
     "invalid configuration",
-    "invalid device function",
     "invalid_value",
     "bad_param",
     "not_supported",
 )
 """What a card says of a call that it did not take: it computes all the same."""
 
-_NO_CODE = "no kernel image"
+_NO_CODE = ("no kernel image", "invalid device function")
 """What it says where the libraries were built for other cards."""
 
 _LITTLE_BYTES = 10**9
@@ -45,7 +44,7 @@ def card_failures(device: torch.device) -> Iterator[None]:
             raise _full(device) from error
         if not _is_the_cards(error, device):
             raise
-        raise _unusable(error) from error
+        raise unusable_card(error) from error
 
 
 def _is_the_cards(error: BaseException, device: torch.device) -> bool:
@@ -76,9 +75,31 @@ def is_full_card(error: BaseException, device: torch.device) -> bool:
 def is_lost_device(error: BaseException) -> bool:
     """Return whether an error means that a card computes no more; its libraries have words of their own."""
     said = str(error).lower()
-    if _NO_CODE in said or any(words in said for words in _SAID_OF_A_MISTAKE):
+    if is_another_cards_code(error) or any(words in said for words in _SAID_OF_A_MISTAKE):
         return False
     return isinstance(error, torch.AcceleratorError) or any(words in said for words in _SAID_BY_A_LOST_CARD)
+
+
+def is_another_cards_code(error: BaseException) -> bool:
+    """Return whether an error means that the libraries were built for other cards than this."""
+    said = str(error).lower()
+    return any(words in said for words in _NO_CODE)
+
+
+def unusable_card(error: BaseException) -> UserError:
+    """Return what to tell of a card that does not answer, or for which the libraries were not built."""
+    lines = str(error).strip().splitlines()
+    message = "The graphics card does not answer."
+    next_step = "Restart the computer or its graphics driver; masque doctor says what is there."
+    if is_another_cards_code(error):
+        message = f"PyTorch {torch.__version__} was not built for this graphics card."
+        next_step = "Install a build of PyTorch for it, or set CUDA_VISIBLE_DEVICES=-1 to use the processor."
+    return UserError(
+        message,
+        next_step=next_step,
+        code=ErrorCode.RENDERER_UNAVAILABLE,
+        details={"error": lines[0] if lines else ""},
+    )
 
 
 def _full(device: torch.device) -> UserError:
@@ -87,19 +108,4 @@ def _full(device: torch.device) -> UserError:
         f"{where} has no memory free.",
         next_step="Close other programs that use it and try again.",
         code=ErrorCode.OUT_OF_MEMORY,
-    )
-
-
-def _unusable(error: BaseException) -> UserError:
-    lines = str(error).strip().splitlines()
-    message = "The graphics card does not answer."
-    next_step = "Restart the computer or its graphics driver; masque doctor says what is there."
-    if _NO_CODE in str(error).lower():
-        message = f"PyTorch {torch.__version__} was not built for this graphics card."
-        next_step = "Install a build of PyTorch for it, or set CUDA_VISIBLE_DEVICES=-1 to use the processor."
-    return UserError(
-        message,
-        next_step=next_step,
-        code=ErrorCode.RENDERER_UNAVAILABLE,
-        details={"error": lines[0] if lines else ""},
     )

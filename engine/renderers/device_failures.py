@@ -7,7 +7,13 @@ from pathlib import Path
 import torch
 
 from engine.media.opencv import cv2
-from engine.memory.card_failures import is_device_shortage, is_full_card, is_lost_device
+from engine.memory.card_failures import (
+    is_another_cards_code,
+    is_device_shortage,
+    is_full_card,
+    is_lost_device,
+    unusable_card,
+)
 from engine.memory.device import device_name, release_cached_memory
 from engine.renderers.finished_frames import noted_owner
 from engine.renderers.phase_watch import PhaseWatch
@@ -20,8 +26,9 @@ from engine.weights.memory_shortage import is_memory_shortage
 def failures_of(device: torch.device, memory: RenderMemory, phases: PhaseWatch) -> Iterator[None]:
     """Turn a shortage of memory into a step down the ladder, and a device that failed into DeviceLostError.
 
-    Raises MemoryRanOutError, and UserError(OUT_OF_MEMORY) where the ladder has ended. Whatever else happens,
-    the device's memory is given back: the process lives on.
+    Raises MemoryRanOutError, UserError(OUT_OF_MEMORY) where the ladder has ended, and
+    UserError(RENDERER_UNAVAILABLE) where the libraries were built for other cards. Whatever else happens, the
+    device's memory is given back: the process lives on.
     """
     is_of_use = True
     try:
@@ -34,6 +41,8 @@ def failures_of(device: torch.device, memory: RenderMemory, phases: PhaseWatch) 
         if is_lost_device(error):
             is_of_use = False
             raise DeviceLostError(str(error), device=device_name(device)) from error
+        if is_another_cards_code(error):
+            raise unusable_card(error) from error
         raise
     finally:
         if is_of_use:

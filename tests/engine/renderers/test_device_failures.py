@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from engine.memory.card_failures import card_failures, is_device_shortage, is_full_card
-from engine.protocol.errors import UserError
+from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.memory_plan import PlanPhase
 from engine.renderers.device_failures import failures_of, require_device_of_before
 from engine.renderers.phase_watch import PhaseWatch
@@ -64,7 +64,6 @@ def test_a_device_that_failed_is_lost_for_this_process(error):
     [
         RuntimeError("shapes do not fit"),
         torch.AcceleratorError("CUDA error: invalid configuration argument"),
-        torch.AcceleratorError("CUDA error: no kernel image is available for execution on the device"),
         RuntimeError("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED"),
         RuntimeError("CUDA error: CUBLAS_STATUS_INVALID_VALUE when calling `cublasGemmEx`"),
     ],
@@ -75,9 +74,24 @@ def test_any_other_error_is_a_fault_and_a_call_that_a_card_did_not_take_is_one(e
         raise error
 
 
-def test_libraries_that_were_built_for_other_cards_are_told_as_that():
-    with pytest.raises(UserError, match="was not built for this graphics card"), card_failures(CARD):
-        raise torch.AcceleratorError("CUDA error: no kernel image is available for execution on the device")
+@pytest.mark.parametrize(
+    "said", ["no kernel image is available for execution on the device", "invalid device function"]
+)
+def test_libraries_that_were_built_for_other_cards_are_told_as_that_while_measuring_and_rendering(said):
+    memory, told = Memory(), []
+    for failures in (card_failures(CARD), failures_of(CPU, memory, PhaseWatch(CPU))):
+        with pytest.raises(UserError, match="was not built for this graphics card") as caught, failures:
+            raise torch.AcceleratorError(f"CUDA error: {said}\nCUDA kernel errors might be reported later")
+        told.append(caught.value.report)
+    assert told[0] == told[1]
+    assert (told[0].code, told[0].details) == (
+        ErrorCode.RENDERER_UNAVAILABLE,
+        {"error": f"CUDA error: {said}"},
+    )
+    assert memory.heard == []
+
+
+def test_a_card_that_is_lost_while_it_is_measured_does_not_answer():
     with pytest.raises(UserError, match="does not answer"), card_failures(CARD):
         raise torch.AcceleratorError("CUDA error: unspecified launch failure")
 
