@@ -5,6 +5,8 @@ from datetime import datetime
 
 from engine.planning.step_down import NextStep
 
+_SAME_HOST_PERCENT = 2
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
@@ -56,6 +58,14 @@ class HostLesson:
     share: float
     learnt_at: datetime
     render: str = ""
+
+    def is_of_host(self, total_bytes: int) -> bool:
+        """Return whether a host of so much memory is the one that taught this.
+
+        The system keeps some megabytes more or less to itself after an update, and a virtual machine's memory
+        is moved a little: up to 2 % make no other host.
+        """
+        return abs(self.total_bytes - total_bytes) * 100 <= _SAME_HOST_PERCENT * self.total_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

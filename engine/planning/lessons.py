@@ -50,14 +50,14 @@ def learnt_host_share(data: Path, device: str, demand: Demand, now: MemoryNow) -
     """Return how much of the free host memory a plan may count on: the least of the lessons that hold here.
 
     1.0 without any. A lesson holds as in `learnt_step`, with what is free of the host for a budget, and only
-    for a host of exactly as much memory in all.
+    for the host that taught it.
     """
     held = [
         lesson.share
         for lesson in _lessons(data).of_host
         if lesson.device == device
         and lesson.demand.asks_no_more_than(demand)
-        and lesson.total_bytes == now.host_total_bytes
+        and lesson.is_of_host(now.host_total_bytes)
         and _is_no_more(now.host_free_bytes, lesson.free_bytes)
     ]
     return min(held, default=1.0)
@@ -74,7 +74,7 @@ def learn(data: Path, lesson: Lesson | HostLesson) -> None:
         _write(data, replace(known, of_device=(lesson, *others)[:_MOST_LESSONS]))
     else:
         others_of_host = tuple(
-            each for each in known.of_host if each != lesson and each.total_bytes == lesson.total_bytes
+            each for each in known.of_host if each != lesson and each.is_of_host(lesson.total_bytes)
         )
         _write(data, replace(known, of_host=(lesson, *others_of_host)[:_MOST_LESSONS]))
 

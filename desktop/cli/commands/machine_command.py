@@ -89,7 +89,7 @@ def _why_not_kept(is_running: bool) -> str:
 def _of_this_host(lessons: Lessons, found: Machine) -> Lessons:
     """Return the lessons that can hold: those of another host memory are of another machine."""
     total = found.now.host_total_bytes
-    return replace(lessons, of_host=tuple(one for one in lessons.of_host if one.total_bytes == total))
+    return replace(lessons, of_host=tuple(one for one in lessons.of_host if one.is_of_host(total)))
 
 
 def _print(found: Machine, lessons: Lessons, forgotten: int | None, notes: list[str]) -> None:

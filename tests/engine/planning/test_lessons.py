@@ -191,6 +191,19 @@ def test_a_shortage_of_host_memory_holds_for_no_less_to_do_with_no_more_free(tmp
     assert share_with(tmp_path, 20 * GB) == 0.5625
 
 
+def test_a_host_with_a_little_more_or_less_memory_in_all_is_the_same_host(tmp_path):
+    learn(tmp_path, HOST_LESSON)
+    hundredth = HOST.host_total_bytes // 100
+    shares = [
+        share_with(tmp_path, 20 * GB, total_bytes=HOST.host_total_bytes + change * hundredth)
+        for change in (-3, -1, 1, 3)
+    ]
+    assert shares == [1.0, 0.75, 0.75, 1.0]
+    a_little_more = replace(HOST_LESSON, total_bytes=HOST.host_total_bytes + hundredth, share=0.5625)
+    learn(tmp_path, a_little_more)
+    assert known_lessons(tmp_path).of_host == (a_little_more, HOST_LESSON)
+
+
 def test_with_other_host_memory_in_all_what_its_shortages_taught_is_forgotten(tmp_path):
     learn(tmp_path, HOST_LESSON)
     assert share_with(tmp_path, 20 * GB, total_bytes=64 * GB) == 1.0
