@@ -9,13 +9,13 @@ from rich.table import Table
 from desktop.authoring.memory_words import PROCESSOR, size_words
 from desktop.cli.plan_text import UNKNOWN
 from desktop.cli.presenting import shown, table
+from engine.planning.latent_grid import LATENT_PIXELS
 from engine.planning.lesson import HostLesson, Lesson, Lessons
 from engine.planning.machine import Machine, MachineRates
 from engine.planning.memory_limit import LIMIT_VARIABLE
 from engine.planning.step_down import NextStep
 from engine.protocol.memory_plan import Concession, EncoderPlace
 
-_LATENT_PX = 8
 _BEGINS_WITH = {
     Concession.SMALLER_PIECES: "fewer tokens at a time",
     Concession.FEWER_RESIDENT_BLOCKS: "half as many blocks in place",
@@ -131,7 +131,7 @@ def step_words(step: NextStep) -> str:
     words = [_BEGINS_WITH[step.concession]] if step.concession in _BEGINS_WITH else []
     words += [_ENCODERS[step.encoders]] if step.encoders in _ENCODERS else []
     if step.tile_at_most is not None:
-        words.append(f"tiles of at most {step.tile_at_most * _LATENT_PX} pixels")
+        words.append(f"tiles of at most {step.tile_at_most * LATENT_PIXELS} pixels")
     return ", ".join(words)
 
 

@@ -18,6 +18,7 @@ from desktop.authoring.memory_words import (
 )
 from desktop.authoring.running_render import SeenMachine
 from desktop.cli.presenting import shown, table
+from engine.planning.latent_grid import LATENT_PIXELS
 from engine.planning.plan_words import doing, picture_losses
 from engine.protocol.diffusion_settings import DiffusionSettings
 from engine.protocol.errors import ErrorReport
@@ -30,7 +31,6 @@ from engine.protocol.memory_plan import (
     WeightStorage,
 )
 
-LATENT_PX = 8
 UNKNOWN = "not known"
 _COLOURS = {Verdict.FITS: "green", Verdict.STREAMS: "green", Verdict.DOES_NOT_FIT: "red"}
 _WAITS_FOR = {
@@ -175,7 +175,7 @@ def _plain_rows(plan: MemoryPlan, asked_segment_frames: int) -> tuple[tuple[str,
 def _exact_rows(plan: MemoryPlan, asked_segment_frames: int) -> tuple[tuple[str, str], ...]:
     at_a_time = [f"{plan.piece_tokens:,} tokens", f"segments of {plan.segment_frames} frames"]
     if plan.tile_latents is not None:
-        at_a_time.append(f"tiles of {plan.tile_latents * LATENT_PX} pixels")
+        at_a_time.append(f"tiles of {plan.tile_latents * LATENT_PIXELS} pixels")
     encoders = f"text {_ENCODER_PLACES[plan.text_encoder]}, picture {_ENCODER_PLACES[plan.image_encoder]}"
     return (
         ("transformer", f"{blocks_words(plan)}, {_weights(plan)}"),
