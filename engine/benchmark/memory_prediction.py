@@ -87,13 +87,7 @@ def run_memory_prediction(
     `dry`: on the processor, for sizes that it could not compute, only room is made for what would be.
     Raises UserError for pieces and tiles that cannot be, and where the device lacks the number format.
     """
-    if piece_tokens < 1:
-        raise UserError("A piece has no tokens.", next_step="Choose 1 or more for --piece-tokens.")
-    if tile_latents is not None and tile_latents < LEAST_TILE_SIDE:
-        raise UserError(
-            f"Tiles of {tile_latents} latents are too small.",
-            next_step=f"Choose {LEAST_TILE_SIDE} or more for --tile.",
-        )
+    _require_sizes_that_can_be(piece_tokens, tile_latents)
     device = torch.device("cpu") if dry else render_device()
     precision = compute_precision(device, options.precision)
     with DryRun() if dry else nullcontext():
@@ -115,6 +109,16 @@ def run_memory_prediction(
         options=options,
         phases=found,
     )
+
+
+def _require_sizes_that_can_be(piece_tokens: int, tile_latents: int | None) -> None:
+    if piece_tokens < 1:
+        raise UserError("A piece has no tokens.", next_step="Choose 1 or more for --piece-tokens.")
+    if tile_latents is not None and tile_latents < LEAST_TILE_SIDE:
+        raise UserError(
+            f"Tiles of {tile_latents} latents are too small.",
+            next_step=f"Choose {LEAST_TILE_SIDE} or more for --tile.",
+        )
 
 
 class _Trial:
