@@ -36,7 +36,7 @@ def process_bytes() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
-def others_bytes() -> int:
+def host_others_bytes() -> int:
     """Return how much of the host's memory others use: what is in use, less what this process has to itself.
 
     Content of files that it has mapped is not in use: the system would give it back.

@@ -27,7 +27,7 @@ class HostView:
 
     total_bytes: int
     free_bytes: int
-    others_bytes: int
+    host_others_bytes: int
     share: float
 
 
@@ -133,11 +133,13 @@ class MemoryLadder:
 
 
 def _attempt(kept: dict[str, Any] | None) -> HostView | None:
+    """Return what an attempt found. What others use had the name of the device's at first."""
     if kept is None:
         return None
+    of_others = kept["host_others_bytes"] if "host_others_bytes" in kept else kept["others_bytes"]
     return HostView(
         total_bytes=int(kept["total_bytes"]),
         free_bytes=int(kept["free_bytes"]),
-        others_bytes=int(kept["others_bytes"]),
+        host_others_bytes=int(of_others),
         share=float(kept["share"]),
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from engine.bundles.installed_bundle import InstalledBundle
-from engine.memory.host_memory import others_bytes
+from engine.memory.host_memory import host_others_bytes
 from engine.memory.known_machine import known_machine
 from engine.memory.probe import machine_identity, memory_now
 from engine.planning.heeded_plan import HeededPlan, heeded_plan
@@ -83,7 +83,7 @@ class RenderMemory:
             HostView(
                 total_bytes=seen.now.host_total_bytes,
                 free_bytes=seen.now.host_free_bytes,
-                others_bytes=others_bytes(),
+                host_others_bytes=host_others_bytes(),
                 share=heeded.host_share,
             )
         )
@@ -233,7 +233,7 @@ class RenderMemory:
     def _was_taken_from_host(self) -> bool:
         """Whether others use more of the host's memory than when the plan was made, or nobody knows."""
         then = self._ladder.rungs.attempt
-        return then is None or others_bytes() - then.others_bytes > _much_of(then.total_bytes)
+        return then is None or host_others_bytes() - then.host_others_bytes > _much_of(then.total_bytes)
 
     def _looked_at(self, cache: Path) -> Machine:
         """Return the machine. A card's speed is measured if need be; the processor's changes no plan."""

@@ -100,7 +100,7 @@ def host(monkeypatch):
     monkeypatch.setattr(render_memory, "machine_identity", lambda device: made.machine.identity)
     monkeypatch.setattr(render_memory, "known_machine", made.known)
     monkeypatch.setattr(render_memory, "memory_now", made.now)
-    monkeypatch.setattr(render_memory, "others_bytes", lambda: made.others_bytes)
+    monkeypatch.setattr(render_memory, "host_others_bytes", lambda: made.host_others_bytes)
     monkeypatch.setattr(render_memory, "PATIENCE_S", 0.0)
     return made
 

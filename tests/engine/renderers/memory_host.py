@@ -17,7 +17,7 @@ class Host:
 
     def __init__(self):
         self.machine = card(12 * GB, host_bytes=64 * GB)
-        self.others_bytes = 4 * GB
+        self.host_others_bytes = 4 * GB
 
     def known(self, data, cache) -> Machine:
         return self.machine

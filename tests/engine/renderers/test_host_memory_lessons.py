@@ -53,7 +53,7 @@ def test_with_other_host_memory_in_all_nothing_was_learnt(host, attempt, tmp_pat
 @pytest.mark.parametrize(("taken_gb", "lessons"), [(1, 1), (3, 0)])
 def test_host_memory_that_another_program_took_is_no_lesson(host, attempt, tmp_path, taken_gb, lessons):
     attempt("first").plan(WATCH)
-    host.others_bytes += taken_gb * GB
+    host.host_others_bytes += taken_gb * GB
     note_memory_ran_out(tmp_path / "first")
     again = attempt("first")
     assert counted_on(again) == pytest.approx(48)
@@ -65,7 +65,7 @@ def test_host_memory_that_another_program_took_is_no_lesson(host, attempt, tmp_p
 def test_a_memory_error_on_the_host_teaches_as_much(host, attempt, caplog, taken_gb, lessons):
     first = attempt("first")
     first.plan(WATCH)
-    host.others_bytes += taken_gb * GB
+    host.host_others_bytes += taken_gb * GB
     first.ran_out(PlanPhase.KEYS_AND_VALUES, of_host=True)
     again = attempt("first")
     again.plan(WATCH)
@@ -78,7 +78,7 @@ def test_one_shortage_of_another_programs_making_spoils_the_lesson_of_the_job(ho
     attempt("first").plan(WATCH)
     note_memory_ran_out(tmp_path / "first")
     attempt("first").plan(WATCH)
-    host.others_bytes += 9 * GB
+    host.host_others_bytes += 9 * GB
     note_memory_ran_out(tmp_path / "first")
     last = attempt("first")
     last.plan(WATCH)

@@ -20,7 +20,7 @@ def test_the_next_process_begins_where_the_last_one_stepped_down(tmp_path):
     ladder.step_down(step(Concession.SMALLER_PIECES), "first", wrong_budget_bytes=700)
     lower = step(Concession.BANK_ON_HOST, encoders=EncoderPlace.STREAMED, tile_at_most=32)
     ladder.step_down(lower, "second")
-    ladder.begin_attempt(HostView(total_bytes=1000, free_bytes=900, others_bytes=50, share=1.0))
+    ladder.begin_attempt(HostView(total_bytes=1000, free_bytes=900, host_others_bytes=50, share=1.0))
     ladder.leave_host_memory("third", by_others=False)
     assert MemoryLadder(tmp_path).rungs == Rungs(
         step=lower,
@@ -29,15 +29,15 @@ def test_the_next_process_begins_where_the_last_one_stepped_down(tmp_path):
         by_plan=True,
         budget_bytes=700,
         host_free_bytes=900,
-        attempt=HostView(total_bytes=1000, free_bytes=900, others_bytes=50, share=1.0),
+        attempt=HostView(total_bytes=1000, free_bytes=900, host_others_bytes=50, share=1.0),
     )
 
 
 def test_the_hosts_share_goes_down_from_what_the_attempt_counted_on(tmp_path):
     ladder = MemoryLadder(tmp_path)
-    ladder.begin_attempt(HostView(total_bytes=1000, free_bytes=900, others_bytes=50, share=0.5))
+    ladder.begin_attempt(HostView(total_bytes=1000, free_bytes=900, host_others_bytes=50, share=0.5))
     ladder.leave_host_memory("first", by_others=False)
-    ladder.begin_attempt(HostView(total_bytes=1000, free_bytes=800, others_bytes=50, share=0.375))
+    ladder.begin_attempt(HostView(total_bytes=1000, free_bytes=800, host_others_bytes=50, share=0.375))
     ladder.leave_host_memory("second", by_others=True)
     rungs = MemoryLadder(tmp_path).rungs
     assert rungs.host_share == 0.5 * 0.75 * 0.75
@@ -53,6 +53,16 @@ def test_a_ladder_from_before_shortages_of_the_host_taught_anything_teaches_noth
     path.write_text(json.dumps(kept))
     rungs = MemoryLadder(tmp_path).rungs
     assert (rungs.host_share, rungs.host_by_others, rungs.attempt) == (0.75, True, None)
+
+
+def test_what_an_attempt_found_is_read_under_the_name_that_it_had_at_first(tmp_path):
+    found = HostView(total_bytes=1000, free_bytes=900, host_others_bytes=50, share=0.5)
+    MemoryLadder(tmp_path).begin_attempt(found)
+    path = tmp_path / "memory.json"
+    kept = json.loads(path.read_text())
+    kept["attempt"]["others_bytes"] = kept["attempt"].pop("host_others_bytes")
+    path.write_text(json.dumps(kept))
+    assert MemoryLadder(tmp_path).rungs == Rungs(attempt=found)
 
 
 @pytest.mark.parametrize(
