@@ -74,20 +74,20 @@ class EditHistory(QObject):
 
     def undo_action(self, parent: QObject, word: str) -> QAction:
         """Return an action that takes the last edit back and names it after `word`."""
-        action = QAction(word, parent)
+        action = _NamedStep(word, parent)
         action.setEnabled(self._stack.canUndo())
         action.triggered.connect(self.undo)
         self._stack.canUndoChanged.connect(action.setEnabled)
-        self._stack.undoTextChanged.connect(lambda name: action.setText(f"{word} {name}".strip()))
+        self._stack.undoTextChanged.connect(action.name_step)
         return action
 
     def redo_action(self, parent: QObject, word: str) -> QAction:
         """Return an action that does the edit again that was taken back last and names it after `word`."""
-        action = QAction(word, parent)
+        action = _NamedStep(word, parent)
         action.setEnabled(self._stack.canRedo())
         action.triggered.connect(self.redo)
         self._stack.canRedoChanged.connect(action.setEnabled)
-        self._stack.redoTextChanged.connect(lambda name: action.setText(f"{word} {name}".strip()))
+        self._stack.redoTextChanged.connect(action.name_step)
         return action
 
     def revert(self, record: ChangeRecord) -> Replay:
@@ -114,6 +114,18 @@ class EditHistory(QObject):
         self._session.refresh_after(record)
         self._notices.dismiss()
         return Replay.DONE
+
+
+class _NamedStep(QAction):
+    """An action that says which edit it is about. The stack outlives the window, and lets go of it then."""
+
+    def __init__(self, word: str, parent: QObject) -> None:
+        super().__init__(word, parent)
+        self._word = word
+
+    def name_step(self, name: str) -> None:
+        """Put the edit's name behind the word."""
+        self.setText(f"{self._word} {name}".strip())
 
 
 class _CommittedEdit(QUndoCommand):

@@ -4,7 +4,9 @@ import sqlite3
 from contextlib import contextmanager
 
 import pytest
+from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction
+from shiboken6 import delete, isValid
 
 from projects_db.project_store import ProjectStore
 
@@ -80,3 +82,13 @@ def test_an_undo_the_project_has_moved_on_from_leaves_the_history(opened, projec
     desk.history.undo()
     assert desk.notices.notice is not None
     assert desk.history.stack.count() == 0
+
+
+def test_edits_go_on_when_the_window_that_showed_them_is_gone(opened, ada, capfd):
+    desk, gone = opened.desk, QObject()
+    actions = [desk.history.undo_action(gone, "Undo"), desk.history.redo_action(gone, "Redo")]
+    delete(gone)
+    desk.characters.rename(ada().id, "Eve")
+    desk.history.undo()
+    assert not any(isValid(action) for action in actions)
+    assert (ada().name, capfd.readouterr().err) == ("Ada", "")
