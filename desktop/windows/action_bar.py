@@ -92,9 +92,9 @@ class ActionBar(QWidget):
         takes = [self.tr("%d takes") % choice.take_count] if choice.take_count > 1 else []
         if planned is not None and planned.refusal is not None:
             return " · ".join([verdict_words(planned.verdict), *takes])
-        seconds = self._seconds()
-        if seconds is None and self._desk.outlook.trouble:
+        if self._desk.outlook.trouble:
             return self.tr("Not planned")
+        seconds = self._seconds()
         time = self.tr("time not known yet") if seconds is None else self._about(seconds)
         if planned is not None:
             return " · ".join([verdict_words(planned.verdict), *takes, time])
