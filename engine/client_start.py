@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from engine.locations import EngineLocations, child_environment
+from engine.planning.memory_limit import device_memory_limit
 from engine.protocol.errors import ErrorCode, UserError
 
 SERVER_MODULE = "engine.server"
@@ -18,9 +19,10 @@ async def launch_server(locations: EngineLocations) -> None:
     """Start the engine detached and return when it listens. Two starters at once are safe: one engine lives.
 
     `python -m engine.server --detach` starts the lasting process in a session of its own, waits until it
-    listens and ends: the engine is nobody's child. Raises UserError(ENGINE_UNREACHABLE) with what the engine
-    said.
+    listens and ends: the engine is nobody's child. Raises UserError: ENGINE_UNREACHABLE with what the engine
+    said, BAD_INPUT for a limit of the device's memory that is no size.
     """
+    device_memory_limit()
     await asyncio.to_thread(_launch, locations)
 
 

@@ -13,9 +13,11 @@ from pathlib import Path
 import av
 
 from desktop.authoring.graphics_card import card_facts, card_outlook
+from desktop.authoring.memory_words import size_words
 from desktop.cli.window_start import INSTALL_LIBRARIES, WindowProbe
 from engine.client import engine_directories
 from engine.draft.face_detection import load_cascade
+from engine.planning.memory_limit import LIMIT_VARIABLE, device_memory_limit
 from engine.protocol.errors import UserError
 
 PACKAGES = (
@@ -59,6 +61,7 @@ def check_machine() -> tuple[CheckResult, ...]:
         _directories,
         _disk,
         _graphics_card,
+        memory_limit_check,
         _window,
         _sound,
     )
@@ -145,6 +148,21 @@ def _graphics_card() -> CheckResult:
         found=outlook.found,
         remedy=outlook.next_step,
     )
+
+
+def memory_limit_check() -> CheckResult:
+    """Return whether the user's limit of the device's memory can be kept to; an engine starts only then."""
+    try:
+        limit_bytes = device_memory_limit()
+    except UserError as error:
+        return CheckResult(
+            name="Memory limit",
+            verdict=Verdict.FAILED,
+            found=error.report.message,
+            remedy=error.report.next_step,
+        )
+    found = "none" if limit_bytes is None else f"{size_words(limit_bytes)} ({LIMIT_VARIABLE})"
+    return CheckResult(name="Memory limit", verdict=Verdict.GOOD, found=found)
 
 
 def _window() -> CheckResult:

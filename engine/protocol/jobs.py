@@ -139,7 +139,8 @@ class EngineStatus:
     """The engine process: who it is, how long it has been up, and the queue. `uptime_s` in seconds.
 
     `notice` is a sentence for the user when something needs attention (a damaged queue that was kept aside, a
-    worker that does not start), else empty.
+    worker that does not start), else empty. `limit_bytes`: the most of the device that its renders may use,
+    where the engine was started with a limit.
     """
 
     process_id: int
@@ -151,3 +152,4 @@ class EngineStatus:
     queue: QueueStatus
     log_directory: Path
     notice: str = ""
+    limit_bytes: int | None = None

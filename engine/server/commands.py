@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from engine.jobs.job_queue import JobQueue
 from engine.locations import EngineLocations
+from engine.planning.memory_limit import device_memory_limit
 from engine.protocol.jobs import EngineStatus, JobState, JobView, QueueStatus
 from engine.protocol.messages import (
     Answer,
@@ -135,4 +136,5 @@ class EngineCommands:
             queue=self._queue.status(),
             log_directory=self._locations.log,
             notice=" ".join(notice for notice in notices if notice),
+            limit_bytes=device_memory_limit(),
         )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from engine.client_address import find_address
 from engine.client_start import ALREADY_RUNNING_EXIT, start_detached
 from engine.locations import EngineLocations, engine_locations
+from engine.planning.memory_limit import device_memory_limit
 from engine.protocol.errors import ErrorCode, UserError
 from engine.server.settings import DEFAULT_IDLE_EXIT_S, IDLE_EXIT_VARIABLE, ServerSettings
 
@@ -26,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         locations = engine_locations()
+        device_memory_limit()  # no engine that every render would fail in
         if options.detach:
             return _detach(locations, options.idle_exit_s)
         from engine.server.engine_process import run_engine  # whoever only starts it needs nothing of it

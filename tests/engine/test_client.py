@@ -20,6 +20,8 @@ from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.jobs import JobState
 from engine.protocol.messages import GetStatus, ListJobs, PauseQueue, SubmitJob
 from engine.protocol.version import PROTOCOL_VERSION
+from engine.server.main import main as server_main
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def stop_afterwards(quick_idle_exit):
         with contextlib.suppress(psutil.NoSuchProcess):
             engine = psutil.Process(address.process_id)
             engine.terminate()
-            engine.wait(10)
+            engine.wait(PATIENCE_S)
 
 
 async def test_without_an_engine_a_client_that_may_not_start_one_says_so():
@@ -47,6 +49,19 @@ async def test_without_an_engine_a_client_that_may_not_start_one_says_so():
     assert "not running" in caught.value.report.message
 
 
+async def test_with_a_limit_that_is_no_size_the_engine_does_not_start_and_says_why(monkeypatch, capsys):
+    monkeypatch.setenv("MASQUE_DEVICE_MEMORY", "-3GB")
+    with pytest.raises(UserError) as caught:
+        async with EngineClient.connect():
+            pass
+    assert caught.value.report.code is ErrorCode.BAD_INPUT
+    assert caught.value.report.message == "MASQUE_DEVICE_MEMORY: '-3GB' is no size of a memory."
+    for arguments in ([], ["--detach"]):
+        assert server_main(arguments) == 1
+        assert "MASQUE_DEVICE_MEMORY: '-3GB' is no size" in capsys.readouterr().err
+    assert not engine_locations().runtime_file.exists()
+
+
 async def test_the_engine_is_started_detached_and_stopped(stop_afterwards):
     async with EngineClient.connect() as client:
         status = await client.send(GetStatus())
@@ -55,7 +70,7 @@ async def test_the_engine_is_started_detached_and_stopped(stop_afterwards):
         assert os.getsid(engine.pid) == engine.pid
         await client.stop_engine()
         assert not client.connected
-    engine.wait(10)
+    engine.wait(PATIENCE_S)
     assert not engine_locations().runtime_file.exists()
 
 
@@ -105,7 +120,7 @@ async def test_calls_and_events_end_with_the_engine(start_engine, make_request):
     async with EngineClient.connect(start=False) as client:
         listener = client.events()
         engine.kill()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             assert [event async for event in listener] == []
         with pytest.raises(UserError) as caught:
             await client.send(GetStatus())
@@ -115,7 +130,7 @@ async def test_calls_and_events_end_with_the_engine(start_engine, make_request):
 async def test_a_listener_gets_a_new_client_when_the_engine_is_back(start_engine, make_request):
     start_engine()
     seen = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         async for client in EngineClient.reconnecting(pause_s=0.05):
             await client.send(PauseQueue())
             seen.append(len((await client.send(ListJobs())).jobs))
@@ -171,15 +186,14 @@ async def test_a_connection_lost_while_a_call_is_sent_leaves_no_error_behind(sha
 
 async def test_an_engine_frozen_solid_is_told_within_the_time_given(start_engine):
     engine = start_engine()
-    timeouts = ClientTimeouts(connect_s=0.3, reply_s=0.3, close_s=0.1)
-    async with EngineClient.connect(start=False, timeouts=timeouts) as client:
+    async with EngineClient.connect(start=False, timeouts=ClientTimeouts(reply_s=0.3, close_s=0.1)) as client:
         engine.process.send_signal(signal.SIGSTOP)
         try:
             with pytest.raises(UserError) as caught:
                 await client.send(GetStatus())
             assert caught.value.report.code is ErrorCode.ENGINE_UNREACHABLE
             with pytest.raises(UserError):
-                async with EngineClient.connect(start=False, timeouts=timeouts):
+                async with EngineClient.connect(start=False, timeouts=ClientTimeouts(connect_s=0.3)):
                     pass
         finally:
             engine.process.send_signal(signal.SIGCONT)
@@ -228,6 +242,6 @@ async def test_the_client_works_on_a_qt_loop(shared_engine):
         "loop.close()\n"
     )
     ended = await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-c", code], capture_output=True, text=True, timeout=30
+        subprocess.run, [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE_S
     )
     assert ended.stdout.strip().isdecimal(), ended.stderr

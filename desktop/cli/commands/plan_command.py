@@ -95,7 +95,7 @@ def _budget(text: str) -> int:
         return memory_size(text)
     except UserError as error:
         raise UserError(
-            f"“{text}” is not a size of memory.", next_step="Write a number and its unit, such as 12GB."
+            f"--budget: {error.report.message}", next_step="Write a number and its unit, such as 12GB."
         ) from error
 
 

@@ -4,6 +4,9 @@ import json
 import subprocess
 import sys
 
+import pytest
+
+from desktop.cli import machine_checks
 from desktop.cli.command_table import COMMANDS
 from desktop.cli.main import load_command, run
 
@@ -137,6 +140,17 @@ def test_doctor_finds_this_machine_fit(masque):
     verdicts = {check["name"]: check["verdict"] for check in masque("doctor")["checks"]}
     assert verdicts["Video codecs"] == verdicts["Face finder"] == "good"
     assert verdicts["Graphics card"] in {"good", "warning"}
+    assert verdicts["Memory limit"] == "good"
+
+
+@pytest.mark.parametrize("limit", ["rubbish", "0", "-3GB", "10"])
+def test_doctor_finds_a_memory_limit_that_every_render_would_fail_by(limit, monkeypatch):
+    monkeypatch.setenv("MASQUE_DEVICE_MEMORY", limit)
+    found = machine_checks.memory_limit_check()
+    assert found.verdict is machine_checks.Verdict.FAILED
+    assert found.found == f"MASQUE_DEVICE_MEMORY: '{limit}' is no size of a memory."
+    monkeypatch.setenv("MASQUE_DEVICE_MEMORY", "20MB")
+    assert machine_checks.memory_limit_check().found == "20.0 MB (MASQUE_DEVICE_MEMORY)"
 
 
 def test_the_installed_program_answers_like_the_module():

@@ -173,5 +173,6 @@ STATUS = EngineStatus(
     queue=QUEUE,
     log_directory=Path("/log"),
     notice="Look.",
+    limit_bytes=20_000_000,
 )
 SUBMIT = SubmitJob(request=REQUEST, priority=-2)
