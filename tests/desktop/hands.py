@@ -5,7 +5,7 @@ import time
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
 
-PATIENCE_S = 20.0
+from tests.patience import PATIENCE_S
 
 
 def wait_until(holds, patience_s=PATIENCE_S):

@@ -18,6 +18,7 @@ from engine.protocol.memory_plan import (
     PlanPhase,
 )
 from tests.memory_plans import resident_plan
+from tests.patience import PATIENCE_S
 
 GB = 1_000_000_000
 CARD = "Test Card 12"
@@ -103,7 +104,7 @@ class FakeSource:
 
     def known_machine(self) -> Machine:
         self._wait()
-        self.machine_gate.wait(20)
+        self.machine_gate.wait(PATIENCE_S)
         self.asked_machine += 1
         found = self.machines[min(self.asked_machine, len(self.machines)) - 1]
         if isinstance(found, Exception):
@@ -132,7 +133,7 @@ class FakeSource:
 
     def _wait(self) -> None:
         self.threads.add(threading.current_thread().name)
-        self.gate.wait(20)
+        self.gate.wait(PATIENCE_S)
 
 
 UNTIMED = replace(RESIDENT, seconds=None, seconds_per_step=None)

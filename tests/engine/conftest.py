@@ -1,12 +1,12 @@
 """Engines as real processes, and requests for them."""
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
 import time
 import uuid
-from contextlib import asynccontextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from engine.client import EngineClient
 from engine.protocol.jobs import FINISHED_STATES
 from engine.protocol.messages import CancelJob, ClearFinished, GetJob, ListJobs, PauseQueue, ResumeQueue
 from engine.protocol.render_request import PlateInput, RendererName, RenderRequest
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY_ENGINE = ROOT / "tests" / "engine" / "server" / "tiny_engine.py"
@@ -73,11 +74,15 @@ class RunningEngine:
             stderr=subprocess.PIPE,
         )
         self.said = ""
-        self._wait_until_it_listens()
+        try:
+            self._wait_until_it_listens()
+        except BaseException:
+            self.end()
+            raise
 
     def _wait_until_it_listens(self):
         runtime_file = self.home / "runtime" / "engine.json"
-        until = time.monotonic() + 20
+        until = time.monotonic() + PATIENCE_S
         while self.process.poll() is None and time.monotonic() < until:
             if runtime_file.exists() and f'"process_id": {self.process.pid},' in runtime_file.read_text():
                 return
@@ -91,38 +96,43 @@ class RunningEngine:
         """End the server with SIGKILL, and return its worker's processes."""
         children = self.children()
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE_S)
         return children
 
     def end(self):
         """End the server and what it started; return what it said."""
-        if self.process.poll() is None:
-            children = self.children()
-            self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-            _, alive = psutil.wait_procs(children, timeout=10)
-            for child in alive:
-                child.kill()
-        if self.process.stderr is not None and not self.process.stderr.closed:
-            self.said = self.process.communicate()[1].decode()
+        try:
+            if self.process.poll() is None:
+                self._end_with_children()
+        finally:
+            self.process.kill()
+            if not self.process.stderr.closed:
+                self.said = self.process.communicate()[1].decode()
         return self.said
+
+    def _end_with_children(self):
+        children = self.children()
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        _, alive = psutil.wait_procs(children, timeout=10)
+        for child in alive:
+            child.kill()
 
 
 @pytest.fixture
 def start_engine(masque_home):
     """Return a function that starts an engine with the tiny renderer; all are ended after the test."""
-    engines = []
+    with contextlib.ExitStack() as engines:
 
-    def start(**environment):
-        engines.append(RunningEngine([str(TINY_ENGINE), "serve"], masque_home, **environment))
-        return engines[-1]
+        def start(**environment):
+            engine = RunningEngine([str(TINY_ENGINE), "serve"], masque_home, **environment)
+            engines.callback(engine.end)
+            return engine
 
-    yield start
-    for engine in engines:
-        engine.end()
+        yield start
 
 
 @pytest.fixture(scope="session")
@@ -174,22 +184,21 @@ async def empty_queue():
 @pytest.fixture
 def start_real_engine(masque_home):
     """Return a function that starts the engine as users do; all are ended after the test."""
-    engines = []
+    with contextlib.ExitStack() as engines:
 
-    def start(**environment):
-        engines.append(RunningEngine(["-m", "engine.server"], masque_home, **environment))
-        return engines[-1]
+        def start(**environment):
+            engine = RunningEngine(["-m", "engine.server"], masque_home, **environment)
+            engines.callback(engine.end)
+            return engine
 
-    yield start
-    for engine in engines:
-        engine.end()
+        yield start
 
 
 @pytest.fixture
 def connected():
     """Return a context manager: a client of the engine that is running."""
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def connect():
         async with EngineClient.connect(start=False) as client:
             yield client
@@ -201,7 +210,7 @@ def connected():
 def finished():
     """Return a function that waits until a job is finished and returns it."""
 
-    async def wait(client, job_id, patience_s=30):
+    async def wait(client, job_id, patience_s=PATIENCE_S):
         return await until(client, job_id, lambda job: job.state in FINISHED_STATES, patience_s)
 
     return wait
@@ -213,7 +222,7 @@ def reached():
     return until
 
 
-async def until(client, job_id, true_of, patience_s=30):
+async def until(client, job_id, true_of, patience_s=PATIENCE_S):
     async with asyncio.timeout(patience_s):
         while True:
             job = await client.send(GetJob(job_id=job_id))

@@ -12,6 +12,7 @@ import pytest
 from engine.client import EngineClient
 from engine.locations import child_environment, engine_locations
 from engine.protocol.messages import GetStatus, SubmitJob
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY_ENGINE = ROOT / "tests" / "engine" / "server" / "tiny_engine.py"
@@ -43,7 +44,7 @@ async def test_an_engine_started_with_a_relative_home_lives_there(relative_home)
             assert engine.environ()["MASQUE_HOME"] == str(relative_home)
         finally:
             await client.stop_engine()
-            engine.wait(10)
+            engine.wait(PATIENCE_S)
 
 
 async def test_the_worker_of_an_engine_with_a_relative_home_lives_there_too(
@@ -53,7 +54,7 @@ async def test_the_worker_of_an_engine_with_a_relative_home_lives_there_too(
     command = [sys.executable, str(TINY_ENGINE), "serve"]
     with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL) as engine:
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_S):
                 while not (relative_home / "runtime" / "engine.json").exists():
                     await asyncio.sleep(0.02)
             async with EngineClient.connect(start=False) as client:
@@ -70,7 +71,7 @@ def test_an_engine_that_may_not_idle_ends_at_once(idle_exit_s):
     ended = subprocess.run(
         [sys.executable, "-m", "engine.server", "--idle-exit-s", idle_exit_s],
         cwd=ROOT,
-        timeout=20,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert ended.returncode == 0

@@ -23,7 +23,7 @@ def main() -> None:
             change.add_marker(scene_id=scene, frame=number, name=name, colour="#ffffff")
             if "stay" in sys.argv and number == 3:
                 print("inside", flush=True)
-                time.sleep(60)
+                time.sleep(600)
         print(name, flush=True)
         number += 1
 

@@ -16,6 +16,7 @@ from projects_db.connection import ProjectConnection, connect_driver
 from projects_db.errors import ProjectError
 from projects_db.opening import open_file
 from projects_db.project_store import ProjectStore
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 EDITOR = Path(__file__).with_name("edit_until_killed.py")
@@ -55,7 +56,7 @@ def _kill_after(process: subprocess.Popen[str], count: int) -> list[str]:
     assert process.stdout is not None
     said = [process.stdout.readline().strip() for _ in range(count)]
     process.send_signal(signal.SIGKILL)
-    rest, errors = process.communicate(timeout=30)
+    rest, errors = process.communicate(timeout=PATIENCE_S)
     assert errors == ""
     return said + rest.split("\n")[:-1]
 
@@ -85,7 +86,7 @@ def test_a_kill_in_the_middle_of_a_change_leaves_nothing_of_it(
         said = [process.stdout.readline().strip() for _ in range(4)]
         assert said[-1] == "inside"
         process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE_S)
     assert [scene.name for scene in store.scenes()] == ["Opening", "edit 0", "edit 1", "edit 2"]
     with store.change("Edit on") as change:
         change.add_scene(name="edit 3", plate_asset_id=shot.plate)
@@ -124,7 +125,9 @@ def test_processes_that_open_and_close_all_the_time_do_not_disturb_each_other(
         python("-c", OPEN_EDIT_CLOSE, str(store.path), "c", "15") as third,
         ThreadPoolExecutor() as pool,
     ):
-        ended = list(pool.map(lambda process: process.communicate(timeout=60), (first, second, third)))
+        ended = list(
+            pool.map(lambda process: process.communicate(timeout=PATIENCE_S), (first, second, third))
+        )
         assert [errors for _, errors in ended] == ["", "", ""]
     with ProjectStore.open(store.path) as opened:
         assert len(opened.scenes()) == 1 + 45
@@ -181,7 +184,7 @@ with ProjectStore.open(Path(sys.argv[1])) as store:
 def test_a_commit_waits_for_the_disk_and_foreign_keys_are_kept(store: ProjectStore) -> None:
     store.close()
     with python("-c", SAY_SETTINGS, str(store.path)) as process:
-        said, errors = process.communicate(timeout=30)
+        said, errors = process.communicate(timeout=PATIENCE_S)
     assert (said.split(), errors) == (["1", "2", "wal", "0", "5000"], "")
 
 
@@ -201,7 +204,7 @@ def test_opening_an_open_project_again_does_not_give_its_locks_away(store: Proje
     """Closing any descriptor of a file drops all its POSIX locks (sqlite.org/howtocorrupt.html)."""
     script = ("-c", TRY_TO_TAKE_THE_LOG_AWAY, str(store.path))
     with ProjectStore.open(store.path), python(*script) as process:
-        said, errors = process.communicate(timeout=30)
+        said, errors = process.communicate(timeout=PATIENCE_S)
     assert (said.strip(), errors) == ("database is locked", "")
 
 

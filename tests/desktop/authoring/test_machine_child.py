@@ -8,6 +8,7 @@ import pytest
 from desktop.authoring.machine_child import MachineChild
 from desktop.authoring.machine_knowledge import known_machine
 from engine.protocol.errors import UserError
+from tests.patience import PATIENCE_S
 
 
 def test_a_child_that_runs_is_ended_when_nobody_waits_for_it():
@@ -18,11 +19,11 @@ def test_a_child_that_runs_is_ended_when_nobody_waits_for_it():
 
     thread = threading.Thread(target=look)
     thread.start()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while child._child is None and time.monotonic() < deadline:
         time.sleep(0.01)
     child.close()
-    thread.join(20)
+    thread.join(PATIENCE_S)
     assert not thread.is_alive()
     assert ended[0] != 0
 

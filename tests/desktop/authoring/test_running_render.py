@@ -22,6 +22,7 @@ from engine.protocol.jobs import JobState
 from engine.protocol.messages import GetJob, GetStatus, SubmitJob
 from tests.desktop.plan_samples import GB, MACHINE
 from tests.engine.conftest import TINY_ENGINE, RunningEngine
+from tests.patience import PATIENCE_S
 
 PROCESSOR = replace(
     MACHINE,
@@ -100,7 +101,7 @@ async def begin(request):
     """Submit a render, wait until it runs, and return the worker's process number."""
     async with EngineClient.connect(start=False) as client:
         job = await client.send(SubmitJob(request=request))
-        until = time.monotonic() + 30
+        until = time.monotonic() + PATIENCE_S
         while job.state is not JobState.RUNNING:
             assert time.monotonic() < until
             await asyncio.sleep(0.02)

@@ -7,6 +7,7 @@ import pytest
 from desktop.background.task_pool import TaskPool, report_of
 from engine.protocol.errors import ErrorCode, UserError
 from tests.desktop.hands import wait_until
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_a_fault_becomes_one_sentence_and_its_traceback_goes_to_the_log(caplog):
 
 def test_a_forgotten_task_calls_nobody(pool):
     gate, heard = threading.Event(), []
-    number = pool.run(lambda: gate.wait(5), on_done=heard.append, on_failed=heard.append)
+    number = pool.run(lambda: gate.wait(PATIENCE_S), on_done=heard.append, on_failed=heard.append)
     pool.forget(number)
     other = []
     gate.set()

@@ -15,6 +15,7 @@ import pytest
 from desktop.authoring.model_bundles import add_model
 from desktop.cli.main import run
 from engine.protocol.errors import ErrorCode, UserError
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -208,12 +209,12 @@ def test_an_interruption_leaves_nothing_half_registered_and_no_child(masque_home
         stderr=subprocess.PIPE,
         text=True,
     )
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE_S
     while not children_of(command.pid) and time.monotonic() < until:
         time.sleep(0.05)
     (child,) = children_of(command.pid)
     os.killpg(command.pid, signal.SIGINT)
-    _, told = command.communicate(timeout=60)
+    _, told = command.communicate(timeout=PATIENCE_S)
     assert command.returncode == 130
     assert "Traceback" not in told
     assert not (masque_home / "data" / "models.json").exists()

@@ -16,6 +16,7 @@ from tests.desktop.hands import wait_until
 from tests.desktop.plan_samples import CARD, MACHINE, REFUSAL, RESIDENT
 from tests.desktop.windows.plan_hands import choose_quality, open_plan_again, plan_diffusion, settle
 from tests.job_views import job
+from tests.patience import PATIENCE_S
 
 
 def let_render(opened, *, running):
@@ -37,7 +38,7 @@ def test_an_answer_that_came_too_late_is_dropped_and_the_machine_is_asked_once(o
 
     def outcome(question):
         if question.request.diffusion.steps == 30:
-            late.wait(20)
+            late.wait(PATIENCE_S)
             return REFUSAL
         return RESIDENT
 

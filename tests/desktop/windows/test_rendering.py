@@ -16,8 +16,7 @@ from engine.protocol.jobs import JobState
 from engine.protocol.messages import ListJobs, PauseQueue, ResumeQueue
 from projects_db.records import TakeStatus
 from tests.desktop.conftest import assert_nothing_is_left
-
-PATIENCE_S = 60.0
+from tests.patience import PATIENCE_S
 
 
 async def until(holds):

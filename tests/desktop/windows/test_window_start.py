@@ -66,7 +66,7 @@ def test_a_platform_qt_does_not_know_is_named(screenless):
 
 def test_a_display_that_does_not_answer_is_given_up(screenless):
     screenless.setenv("QT_QPA_PLATFORM", "vnc")
-    screenless.setattr(window_start, "PROBE", "import time; time.sleep(60)")
+    screenless.setattr(window_start, "PROBE", "import time; time.sleep(600)")
     screenless.setattr(window_start, "PROBE_S", 0.1)
     with pytest.raises(UserError, match="does not answer"):
         window_start.WindowProbe().require()
@@ -74,7 +74,7 @@ def test_a_display_that_does_not_answer_is_given_up(screenless):
 
 def test_missing_libraries_end_the_probe(screenless):
     screenless.setenv("QT_QPA_PLATFORM", "vnc")
-    screenless.setattr(window_start, "PROBE", "import time; time.sleep(60)")
+    screenless.setattr(window_start, "PROBE", "import time; time.sleep(600)")
     screenless.setitem(sys.modules, "desktop.app", None)
     with pytest.raises(UserError, match="cannot open here") as refusal:
         window_start.run_window(None)

@@ -10,13 +10,14 @@ import numpy as np
 
 from engine.benchmark.drawn_media import drawn_performance, write_drawn_clip
 from engine.media.opencv import cv2
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[3]
 
 
 def run(*arguments):
     command = [sys.executable, "-m", "engine.benchmark", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
 
 def test_it_prints_its_measures_as_json(tmp_path):

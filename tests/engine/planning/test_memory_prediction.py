@@ -13,6 +13,7 @@ from engine.benchmark.memory_prediction import run_memory_prediction
 from engine.benchmark.step_options import AskedStep, step_options
 from engine.protocol.errors import UserError
 from engine.protocol.memory_plan import PlanPhase
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[3]
 MOST = 1.10
@@ -95,6 +96,6 @@ def test_the_command_prints_every_phase():
     command = [sys.executable, "-m", "engine.benchmark", "memory", "--width-model", "64", "--heads", "1"]
     size = ["--blocks", "1", "--tokens", "64", "--tile", "8"]
     done = subprocess.run(
-        [*command, *size], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
+        [*command, *size], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=True
     )
     assert {found["phase"] for found in json.loads(done.stdout)["phases"]} == set(PlanPhase)

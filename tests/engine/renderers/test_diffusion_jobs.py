@@ -18,7 +18,6 @@ from engine.protocol.jobs import FINISHED_STATES, JobState
 from engine.protocol.memory_plan import Concession
 from engine.protocol.messages import (
     CancelJob,
-    GetStatus,
     JobChanged,
     PauseJob,
     ResumeJob,
@@ -26,6 +25,8 @@ from engine.protocol.messages import (
 )
 from tests.bundle_states import as_it_is
 from tests.diffusion_cast import driven, region, speaking
+from tests.engine.worker_kills import worker_of
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are killed by POSIX signals")
 ENCODING = ("Reading the prompt", "Looking at the plate", "Following the face", "Listening to the voice")
@@ -56,7 +57,7 @@ async def watching(client, job_id):
     events = client.events()
 
     async def until(phase):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             async for event in events:
                 if isinstance(event, JobChanged) and event.job.job_id == job_id:
                     if event.job.progress.phase.startswith(phase):
@@ -66,12 +67,6 @@ async def watching(client, job_id):
 
     yield until
     await events.aclose()
-
-
-async def worker_of(client):
-    while (number := (await client.send(GetStatus())).worker_process_id) is None:
-        await asyncio.sleep(0.01)
-    return number
 
 
 def master(request):
@@ -104,7 +99,7 @@ async def test_bad_jobs_are_told_and_the_good_ones_between_them_are_rendered(
             request.request_id: (await client.send(SubmitJob(request=request))).job_id for request in requests
         }
         last = jobs[good[2].request_id]
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             async for event in client.events():
                 if isinstance(event, JobChanged):
                     phases.setdefault(event.job.job_id, []).append(event.job.progress.phase)
@@ -150,7 +145,7 @@ async def test_a_cancel_is_heard_within_a_step_and_the_next_job_starts(
         job = await client.send(SubmitJob(request=request))
         following = await client.send(SubmitJob(request=shot(characters=())))
         steps, cancelling = [], None
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             async for event in client.events():
                 if not isinstance(event, JobChanged) or event.job.job_id != job.job_id:
                     continue
@@ -180,7 +175,7 @@ async def test_a_job_that_runs_out_of_memory_goes_on_with_less_of_it_in_a_fresh_
         limit = psutil.Process(worker).memory_info().vms + 64 * 1024 * 1024
         resource.prlimit(worker, resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
         job_id = (await client.send(SubmitJob(request=large))).job_id
-        done = await finished(client, job_id, patience_s=90)
+        done = await finished(client, job_id)
         assert await worker_of(client) != worker
     assert done.state is JobState.DONE, done.error
     assert done.attempts == 0

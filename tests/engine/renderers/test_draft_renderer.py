@@ -21,7 +21,6 @@ from engine.protocol.errors import ErrorCode
 from engine.protocol.jobs import FileRole, JobState
 from engine.protocol.messages import (
     CancelJob,
-    GetStatus,
     JobChanged,
     PauseJob,
     ResumeJob,
@@ -31,6 +30,8 @@ from engine.protocol.messages import (
 from engine.protocol.regions import FaceRegion, RegionBox, RegionKey, RegionShape
 from engine.protocol.render_request import CharacterInput, PlateInput
 from engine.renderers.draft import DraftRenderer
+from tests.engine.worker_kills import kill_workers, worker_of
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are killed by POSIX signals")
 FRAMES = 120
@@ -117,12 +118,6 @@ def _speaker(voice):
     return CharacterInput(character_id="anna", name="Anna", region=region, voices=(spoken,))
 
 
-async def worker_of(client):
-    while (number := (await client.send(GetStatus())).worker_process_id) is None:
-        await asyncio.sleep(0.01)
-    return number
-
-
 def same(one, other):
     """Equal to the byte: the codec is lossless and the container holds no time of day."""
     for name in ("shot.mkv", "shot.wav"):
@@ -151,19 +146,14 @@ async def test_a_take_is_whole_and_says_what_it_holds(shared_real_engine, connec
 
 
 async def test_a_render_killed_ten_times_equals_an_undisturbed_one(
-    shared_real_engine, connected, scene, finished, reached, undisturbed
+    shared_real_engine, connected, scene, finished, undisturbed
 ):
     async with connected() as client:
-        request = scene(frame_count=200, width=256, height=256)
+        request = scene(frame_count=300, width=256, height=256)
         job = await client.send(SubmitJob(request=request))
-        killed_at = 0
-        for _ in range(10):
-            now = await reached(client, job.job_id, lambda job, at=killed_at: job.progress.frames_done > at)
-            killed_at = now.progress.frames_done
-            assert (now.state, killed_at < 200) == (JobState.RUNNING, True)
-            os.kill(await worker_of(client), signal.SIGKILL)
+        await kill_workers(client, job.job_id, 10)
         done = await finished(client, job.job_id)
-        assert (done.state, done.attempts) == (JobState.DONE, 0)
+        assert (done.state, done.attempts) == (JobState.DONE, 0), done.error
     same(undisturbed(request), request.output_directory)
 
 
@@ -236,7 +226,7 @@ async def test_a_render_killed_while_it_writes_its_files_equals_an_undisturbed_o
     request = scene(frame_count=250)
     async with connected() as client:
         job = await client.send(SubmitJob(request=request))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             async for event in client.events():
                 if isinstance(event, JobChanged) and event.job.progress.phase == phase:
                     break
@@ -262,7 +252,7 @@ async def test_a_render_cancelled_while_it_writes_its_files_leaves_none(shared_r
     request = scene(frame_count=250)
     async with connected() as client:
         job = await client.send(SubmitJob(request=request))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             async for event in client.events():
                 if isinstance(event, JobChanged) and event.job.progress.phase == "Writing the viewing copy":
                     break

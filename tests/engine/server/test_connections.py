@@ -20,6 +20,7 @@ from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.jobs import JobState
 from engine.protocol.messages import Call, GetStatus, PauseQueue, SetPriority, SubmitJob
 from engine.protocol.version import PROTOCOL_VERSION
+from tests.patience import PATIENCE_S
 
 
 def headers(token, version=PROTOCOL_VERSION):
@@ -28,7 +29,7 @@ def headers(token, version=PROTOCOL_VERSION):
 
 async def until_alone(client):
     """Wait until a client is the only one, which shows that it is still heard."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while (await client.send(GetStatus())).clients != 1:
             await asyncio.sleep(0.01)
 
@@ -136,7 +137,7 @@ async def test_an_oversized_message_ends_its_connection_and_no_other(shared_engi
         "Sec-WebSocket-Version: 13",
         *(f"{name}: {value}" for name, value in headers(address.token).items()),
     ]
-    async with connected() as other, asyncio.timeout(10):
+    async with connected() as other, asyncio.timeout(PATIENCE_S):
         reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
         writer.write("\r\n".join([*request, "", ""]).encode())
         assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
@@ -169,7 +170,7 @@ async def test_a_client_that_does_not_read_holds_up_nobody(shared_engine, connec
         for priority in range(600):
             await client.send(SetPriority(job_id=job.job_id, priority=priority))
         heard = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not heard or heard[-1] != 599:
                 event = codec.decode_server_message(await deaf.recv())
                 heard += [event.job.priority] if hasattr(event, "job") else []
@@ -180,7 +181,11 @@ async def test_a_client_that_does_not_read_holds_up_nobody(shared_engine, connec
 
 async def test_a_second_engine_says_that_one_is_running(shared_engine, connected):
     second = await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-m", "engine.server"], capture_output=True, text=True, timeout=20
+        subprocess.run,
+        [sys.executable, "-m", "engine.server"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
     )
     assert second.returncode == ALREADY_RUNNING_EXIT
     assert second.stderr.startswith("An engine is already running")

@@ -11,6 +11,7 @@ from engine.protocol.jobs import JobState
 from engine.protocol.messages import CancelJob, GetJob, PauseQueue, SubmitJob
 from engine.protocol.regions import FaceRegion, RegionBox, RegionKey, RegionShape
 from engine.protocol.render_request import CharacterInput
+from tests.patience import PATIENCE_S
 
 DEAF = Path(__file__).with_name("deaf_worker.py")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pipes hold another amount there")
@@ -51,7 +52,7 @@ async def test_a_job_that_a_deaf_worker_holds_can_be_cancelled(start_deaf, conne
     async with connected() as client:
         job = await client.send(SubmitJob(request=large_request))
         await reached(client, job.job_id, lambda job: job.state is JobState.RUNNING)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             assert (await client.send(CancelJob(job_id=job.job_id))).state is JobState.CANCELLED
             assert (await client.send(PauseQueue(now=True))).paused
             assert (await client.send(GetJob(job_id=job.job_id))).state is JobState.CANCELLED
@@ -63,5 +64,5 @@ async def test_an_engine_with_a_deaf_worker_ends_when_told_to(start_deaf, connec
         job = await client.send(SubmitJob(request=large_request))
         await reached(client, job.job_id, lambda job: job.state is JobState.RUNNING)
         engine.process.terminate()
-        assert await asyncio.to_thread(engine.process.wait, 15) == 0
+        assert await asyncio.to_thread(engine.process.wait, PATIENCE_S) == 0
     assert not (engine.home / "runtime" / "engine.json").exists()

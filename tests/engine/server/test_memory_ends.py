@@ -10,6 +10,7 @@ import pytest
 from engine.protocol.errors import ErrorCode
 from engine.protocol.jobs import JobState
 from engine.protocol.messages import CancelJob, GetJob, GetStatus, JobChanged, SubmitJob
+from tests.patience import PATIENCE_S
 
 CLINGING = Path(__file__).with_name("clinging_worker.py")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are killed by POSIX signals")
@@ -73,7 +74,7 @@ async def test_a_worker_that_does_not_end_after_memory_ran_out_is_ended(
     async with connected() as client:
         job = await client.send(SubmitJob(request=make_request()))
         seen = set()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while len(seen) < 3:
                 number = (await client.send(GetStatus())).worker_process_id
                 seen |= set() if number is None else {number}

@@ -25,6 +25,7 @@ from engine.protocol.messages import (
     SetPriority,
     SubmitJob,
 )
+from tests.patience import PATIENCE_S
 
 
 async def test_a_job_runs_and_its_result_can_be_asked_for(shared_engine, connected, make_request, finished):
@@ -54,7 +55,7 @@ async def test_events_tell_the_way_of_a_job_with_pictures(shared_engine, connect
     async with connected() as client:
         job = await client.send(SubmitJob(request=make_request("slow", frame_count=60)))
         states, pictures, counts = [], [], []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             async for event in client.events():
                 if isinstance(event, PreviewPicture):
                     pictures.append(event)
@@ -77,7 +78,7 @@ async def test_two_clients_see_the_same_queue(shared_engine, connected, make_req
         job = await one.send(SubmitJob(request=make_request()))
         assert (await other.send(GetJob(job_id=job.job_id))) == job
         seen = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             async for event in other.events():
                 seen.append(type(event))
                 if isinstance(event, JobChanged):
@@ -180,7 +181,7 @@ async def test_finished_jobs_can_be_cleared_and_others_hear_of_it(
         removed = await client.send(ClearFinished())
         assert [job.job_id for job in removed.jobs] == [done.job_id]
         assert [job.job_id for job in (await client.send(ListJobs())).jobs] == [waiting.job_id]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             async for event in listener:
                 if isinstance(event, JobRemoved):
                     break

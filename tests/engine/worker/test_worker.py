@@ -26,6 +26,7 @@ from engine.protocol.messages import (
     WorkerStopped,
 )
 from engine.renderers.work_directory import LOCK_NAME, MEMORY_RAN_OUT_NAME
+from tests.patience import PATIENCE_S
 
 
 class Worker:
@@ -50,7 +51,7 @@ class Worker:
 
     def end(self):
         """Close the worker's orders and return its exit code, its last reports and what it printed."""
-        said, printed = self.process.communicate(timeout=20)
+        said, printed = self.process.communicate(timeout=PATIENCE_S)
         return self.process.returncode, [decode_report(line) for line in said.splitlines()], printed.decode()
 
 
@@ -181,7 +182,7 @@ def test_a_worker_without_memory_or_device_says_so_and_ends_by_itself(
     )
     end = worker.reports_until(kind)[-1]
     assert end.job_id == "job-7"
-    assert worker.process.wait(10) == code
+    assert worker.process.wait(PATIENCE_S) == code
     assert not engine_locations().work_directory("next").exists()
     _, _, printed = worker.end()
     assert "[job-7]" in printed
@@ -214,7 +215,7 @@ def test_a_line_that_is_no_order_ends_the_worker(start_worker):
     worker = start_worker()
     worker.process.stdin.write(b"rubbish\n")
     worker.process.stdin.flush()
-    assert worker.process.wait(10) == 0
+    assert worker.process.wait(PATIENCE_S) == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
