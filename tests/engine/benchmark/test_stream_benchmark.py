@@ -249,7 +249,6 @@ def test_the_full_size_is_refused_without_a_graphics_card():
 
 
 def test_the_watch_sees_what_was_taken_between_two_answers_and_leaves_no_thread():
-    threads = threading.active_count()
     counted = threading.Event()
     seen: list[int] = []
     taken = 100
@@ -269,7 +268,7 @@ def test_the_watch_sees_what_was_taken_between_two_answers_and_leaves_no_thread(
         taken = 40
         watch.most_since()
         assert watch.most_since() == 0
-    assert threading.active_count() == threads
+    assert "host-watch" not in [thread.name for thread in threading.enumerate()]
 
 
 def test_a_look_that_began_before_an_answer_is_not_counted_after_it():
@@ -287,9 +286,11 @@ def test_a_look_that_began_before_an_answer_is_not_counted_after_it():
         taken = 900
         assert looking.wait(PATIENCE_S)
         taken = 0
-        threading.Timer(0.1, let_go.set).start()
+        later = threading.Timer(0.1, let_go.set)
+        later.start()
         assert watch.most_since() == 900
         assert watch.most_since() == 0
+        later.join()
 
 
 def test_memory_of_this_process_is_counted_and_no_longer_once_it_is_given_back():

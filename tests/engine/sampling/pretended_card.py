@@ -7,6 +7,7 @@ has come there. `kinds` are the operations done there, with the number formats t
 
 import contextlib
 import sys
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -15,6 +16,9 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+import engine
+
+ENGINE = Path(engine.__file__).parent
 CARD = torch.device("cuda", 0)
 _aten = torch.ops.aten
 _TELLS_NUMBERS = {"_local_scalar_dense", "is_nonzero", "equal", "nonzero", "masked_select", "_unique2"}
@@ -64,11 +68,11 @@ class _Following(TorchDispatchMode):
 
     def _wait(self):
         frame = sys._getframe()
-        while "/engine/" not in (path := frame.f_code.co_filename.replace("\\", "/")) or "/tests/" in path:
+        while not (path := Path(frame.f_code.co_filename)).is_relative_to(ENGINE):
             if (frame := frame.f_back) is None:
                 self.waits.append("a test")
                 return
-        self.waits.append(path.rpartition("/")[2])
+        self.waits.append(path.name)
 
 
 def _is_made_of_others(func):
