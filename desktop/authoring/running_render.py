@@ -1,4 +1,6 @@
-"""The render that the engine is at: the memory it holds will be free when the next one's turn comes."""
+"""The running engine: the limit it was started with, under which the next render will be planned as well,
+and the render it is at: the memory that one holds will be free when the next one's turn comes.
+"""
 
 import logging
 from dataclasses import dataclass, replace
@@ -14,6 +16,10 @@ from engine.protocol.render_request import RendererName
 
 LOG = logging.getLogger(__name__)
 A_RENDER_RUNS = "A render is running. Its memory is counted as free: it will be by then."
+ANOTHER_LIMIT = (
+    "The running engine was started with another MASQUE_DEVICE_MEMORY than is set here. Renders keep to the "
+    "engine's until it is stopped (masque engine stop) and started again."
+)
 NOT_OURS_BYTES = 1_000_000_000
 """Of a card that a render is using: what may be others', which cannot be told from what is the render's."""
 PATIENCE = ClientTimeouts(connect_s=3.0, reply_s=5.0)
@@ -28,15 +34,30 @@ class RunningRender:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EngineNow:
+    """What the running engine tells: the device memory its renders may use, None without a limit, and the
+    render it is at.
+    """
+
+    limit_bytes: int | None = None
+    render: RunningRender | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SeenMachine:
-    """A machine to plan for. `render_runs`: with its memory as it will be when the running render is done."""
+    """A machine to plan for. `render_runs`: with its memory as it will be when the running render is done.
+
+    `engine_runs`: with the running engine's limit, which is another than this process's with `another_limit`.
+    """
 
     machine: Machine
     render_runs: bool = False
+    engine_runs: bool = False
+    another_limit: bool = False
 
 
-async def running_render() -> RunningRender | None:
-    """Return the render that the engine is at; None where it is at none or does not run. Never starts it.
+async def running_engine() -> EngineNow | None:
+    """Return what the engine tells, None where none runs. Never starts it.
 
     Raises UserError for an engine that does not let this Masque ask.
     """
@@ -44,23 +65,35 @@ async def running_render() -> RunningRender | None:
         async with EngineClient.connect(start=False, timeouts=PATIENCE) as client:
             jobs = (await client.send(ListJobs())).jobs
             running = next((job for job in jobs if job.state is JobState.RUNNING), None)
-            worker = (await client.send(GetStatus())).worker_process_id
+            status = await client.send(GetStatus())
     except UserError as error:
         if error.report.code is not ErrorCode.ENGINE_UNREACHABLE:
             raise
         return None
     if running is None:
-        return None
-    return RunningRender(
+        return EngineNow(limit_bytes=status.limit_bytes)
+    worker = status.worker_process_id
+    render = RunningRender(
         host_bytes=0 if worker is None else _resident_bytes(worker),
         uses_device=running.renderer == RendererName.DIFFUSION.value,
     )
+    return EngineNow(limit_bytes=status.limit_bytes, render=render)
 
 
-def seen_machine(machine: Machine, running: RunningRender | None) -> SeenMachine:
-    """Return a machine that was looked at while that render ran, as it will be afterwards."""
-    if running is None:
+def with_limit_of(engine: EngineNow | None, machine: Machine) -> SeenMachine:
+    """Return a machine with the limit that a render will keep to: the running engine's, else as it is."""
+    if engine is None:
         return SeenMachine(machine=machine)
+    now = replace(machine.now, limit_bytes=engine.limit_bytes)
+    return SeenMachine(machine=replace(machine, now=now), engine_runs=True, another_limit=now != machine.now)
+
+
+def seen_machine(machine: Machine, engine: EngineNow | None) -> SeenMachine:
+    """Return a machine with the engine's limit; one looked at while a render ran as it will be afterwards."""
+    seen = with_limit_of(engine, machine)
+    if engine is None or engine.render is None:
+        return seen
+    machine, running = seen.machine, engine.render
     now = _with_host_memory(machine.now, running.host_bytes)
     if machine.identity.is_processor:
         now = replace(
@@ -70,7 +103,7 @@ def seen_machine(machine: Machine, running: RunningRender | None) -> SeenMachine
         )
     else:
         now = _with_card(now, is_used=running.uses_device)
-    return SeenMachine(machine=replace(machine, now=now), render_runs=True)
+    return replace(seen, machine=replace(machine, now=now), render_runs=True)
 
 
 def _with_host_memory(now: MemoryNow, held_bytes: int) -> MemoryNow:

@@ -7,12 +7,12 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from desktop.authoring.memory_words import PROCESSOR, size_words
-from desktop.cli.plan_text import UNKNOWN
+from desktop.authoring.running_render import SeenMachine
+from desktop.cli.plan_text import UNKNOWN, limit_words
 from desktop.cli.presenting import shown, table
 from engine.planning.latent_grid import LATENT_PIXELS
 from engine.planning.lesson import HostLesson, Lesson, Lessons
-from engine.planning.machine import Machine, MachineRates
-from engine.planning.memory_limit import LIMIT_VARIABLE
+from engine.planning.machine import MachineRates
 from engine.planning.step_down import NextStep
 from engine.protocol.memory_plan import Concession, EncoderPlace
 
@@ -33,14 +33,15 @@ _ENCODERS = {
 }
 
 
-def machine_parts(machine: Machine, lessons: Lessons) -> tuple[RenderableType, ...]:
+def machine_parts(seen: SeenMachine, lessons: Lessons) -> tuple[RenderableType, ...]:
     """Return everything known of a machine, to be printed one below the other."""
+    machine = seen.machine
     identity = machine.identity
     name = "This computer's processor" if identity.is_processor else identity.device
     made = Table.grid(padding=(0, 2, 0, 0))
     made.add_column(style="dim", min_width=15)
     made.add_column(overflow="fold")
-    for row_name, text in _rows(machine):
+    for row_name, text in _rows(seen):
         made.add_row(f"  {row_name}", shown(text))
     made.add_row("  learnt", _learnt_words(lessons))
     heading = f"[bold]{shown(name)}[/bold]  [dim]{shown(identity.software)}[/dim]"
@@ -49,15 +50,15 @@ def machine_parts(machine: Machine, lessons: Lessons) -> tuple[RenderableType, .
     return heading, made, table(("  when", "ran out of memory", "with", "begins with now"), _learnt(lessons))
 
 
-def _rows(machine: Machine) -> Iterator[tuple[str, str]]:
+def _rows(seen: SeenMachine) -> Iterator[tuple[str, str]]:
+    machine = seen.machine
     now, rates = machine.now, machine.rates
     yield (
         "memory",
         f"{size_words(now.device_total_bytes)}, {size_words(now.device_free_bytes)} free, "
         f"{size_words(now.others_bytes)} used by other programs",
     )
-    limit = "none" if now.limit_bytes is None else f"Masque may use {size_words(now.limit_bytes)}"
-    yield "limit", f"{limit} ({LIMIT_VARIABLE})"
+    yield "limit", limit_words(seen).removeprefix("limit ")
     if not machine.identity.is_processor:
         host = f"{size_words(now.host_total_bytes)}, {size_words(now.host_free_bytes)} free"
         locked = "none can" if not rates.pinnable_bytes else f"{size_words(rates.pinnable_bytes)} may"

@@ -19,6 +19,7 @@ from desktop.authoring.memory_words import (
 from desktop.authoring.running_render import SeenMachine
 from desktop.cli.presenting import shown, table
 from engine.planning.latent_grid import LATENT_PIXELS
+from engine.planning.memory_limit import LIMIT_VARIABLE
 from engine.planning.plan_words import doing, picture_losses
 from engine.protocol.diffusion_settings import DiffusionSettings
 from engine.protocol.errors import ErrorReport
@@ -63,9 +64,17 @@ def machine_line(seen: SeenMachine, *, supposed: bool) -> str:
         return f"{name}, as if {size_words(now.device_total_bytes)} were free"
     when = " when the running render is done" if seen.render_runs else ""
     words = [name, f"{size_words(now.device_free_bytes)} of {size_words(now.device_total_bytes)} free{when}"]
-    if now.limit_bytes is not None:
-        words.append(f"Masque may use {size_words(now.limit_bytes)}")
+    if now.limit_bytes is not None or seen.another_limit:
+        words.append(limit_words(seen))
     return " · ".join(words)
+
+
+def limit_words(seen: SeenMachine) -> str:
+    """Return the limit that a render will keep to, and whose it is."""
+    limit_bytes = seen.machine.now.limit_bytes
+    limit = "none" if limit_bytes is None else size_words(limit_bytes)
+    whose = f"the running engine's {LIMIT_VARIABLE}" if seen.engine_runs else LIMIT_VARIABLE
+    return f"limit {limit} ({whose})"
 
 
 def overview(planned: Sequence[Planned], unplanned: Sequence[tuple[str, ErrorReport]]) -> Table:

@@ -14,7 +14,7 @@ from desktop.authoring.memory_plans import (
     answer_with_size,
     plan_question,
 )
-from desktop.authoring.running_render import SeenMachine, running_render, seen_machine
+from desktop.authoring.running_render import SeenMachine, running_engine, seen_machine
 from desktop.background.task_pool import TaskPool, report_of
 from desktop.state.project_session import ProjectSession
 from desktop.state.render_choice import RenderChoice
@@ -46,9 +46,9 @@ class ThisMachine:
         self._child = MachineChild()
 
     def machine(self) -> SeenMachine:
-        """Ask the child process, and then the engine, if it runs, what its worker holds."""
+        """Ask the child process, and then the engine, if it runs, its limit and what its worker holds."""
         known = known_machine(run_child=self._child.run)
-        return seen_machine(known, asyncio.run(running_render()))
+        return seen_machine(known, asyncio.run(running_engine()))
 
     def plan(self, question: PlanQuestion, machine: SeenMachine) -> Planned:
         """Plan here."""

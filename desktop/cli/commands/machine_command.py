@@ -10,7 +10,7 @@ from rich.console import Console
 
 from desktop.authoring.graphics_card import card_facts, why_unused
 from desktop.authoring.machine_knowledge import known_machine
-from desktop.authoring.running_render import running_render
+from desktop.authoring.running_render import ANOTHER_LIMIT, SeenMachine, running_engine, with_limit_of
 from desktop.cli.failures import ExitCode
 from desktop.cli.machine_text import machine_parts
 from desktop.cli.presenting import JsonOption, console, present
@@ -41,25 +41,29 @@ def machine(
         present(as_json, {"forgotten": forgotten}, forgotten_words(forgotten))
         return
     lessons = known_lessons(data)
-    is_running = asyncio.run(running_render()) is not None
-    found = _looked_at(measure=measure, keep=not is_running, quiet=as_json)
+    engine = asyncio.run(running_engine())
+    is_running = engine is not None and engine.render is not None
+    seen = with_limit_of(engine, _looked_at(measure=measure, keep=not is_running, quiet=as_json))
+    found = seen.machine
     kept = stored_rates(data, found.identity) == found.rates
     unused = why_unused(card_facts()) if found.identity.is_processor else None
     answer = {
         **machine_to_json(found),
         "render_runs": is_running,
+        "engine_runs": seen.engine_runs,
         "rates_are_kept": kept,
         "card_is_unused": unused,
         "lessons": lessons,
         "forgotten": forgotten,
     }
     notes = [A_RENDER_RUNS] if is_running else []
+    notes += [ANOTHER_LIMIT] if seen.another_limit else []
     notes += [] if kept else [_why_not_kept(is_running)]
     notes += [] if unused is None else [unused]
     if as_json:
         present(True, answer)
     else:
-        _print(found, _of_this_host(lessons, found), forgotten, notes)
+        _print(seen, _of_this_host(lessons, found), forgotten, notes)
     if measure and not kept and not is_running:
         raise typer.Exit(ExitCode.USER_ERROR)
 
@@ -92,11 +96,11 @@ def _of_this_host(lessons: Lessons, found: Machine) -> Lessons:
     return replace(lessons, of_host=tuple(one for one in lessons.of_host if one.is_of_host(total)))
 
 
-def _print(found: Machine, lessons: Lessons, forgotten: int | None, notes: list[str]) -> None:
+def _print(seen: SeenMachine, lessons: Lessons, forgotten: int | None, notes: list[str]) -> None:
     out = console()
     if forgotten is not None:
         out.print(forgotten_words(forgotten))
-    for part in machine_parts(found, lessons):
+    for part in machine_parts(seen, lessons):
         out.print(part)
     for note in notes:
         out.print(f"[yellow]note[/yellow] {note}", soft_wrap=True)

@@ -23,7 +23,13 @@ from desktop.authoring.memory_plans import (
 )
 from desktop.authoring.project_files import open_project
 from desktop.authoring.render_requests import RenderSettings, parse_size
-from desktop.authoring.running_render import A_RENDER_RUNS, SeenMachine, running_render, seen_machine
+from desktop.authoring.running_render import (
+    A_RENDER_RUNS,
+    ANOTHER_LIMIT,
+    SeenMachine,
+    running_engine,
+    seen_machine,
+)
 from desktop.cli.diffusion_options import with_diffusion_options
 from desktop.cli.failures import ExitCode
 from desktop.cli.plan_text import (
@@ -158,7 +164,7 @@ def _chosen_scenes(store: ProjectStore, names: list[str] | None) -> list[SceneRe
 def _machine(budget_bytes: int | None, *, quiet: bool) -> SeenMachine:
     waiting = Console(stderr=True, quiet=quiet)
     with waiting.status("Looking at this machine") if waiting.is_terminal else nullcontext():
-        seen = seen_machine(known_machine(), asyncio.run(running_render()))
+        seen = seen_machine(known_machine(), asyncio.run(running_engine()))
     if budget_bytes is None:
         return seen
     return replace(seen, machine=with_memory(seen.machine, budget_bytes))
@@ -178,6 +184,11 @@ def _answer(
     }
 
 
+def _notes(seen: SeenMachine, *, supposed: bool) -> tuple[str, ...]:
+    another_limit = seen.another_limit and not supposed
+    return (*([A_RENDER_RUNS] if seen.render_runs else ()), *([ANOTHER_LIMIT] if another_limit else ()))
+
+
 def _print(
     seen: SeenMachine | None,
     planned: Sequence[Planned],
@@ -190,8 +201,8 @@ def _print(
     out = console()
     if seen is not None:
         out.print(shown(machine_line(seen, supposed=supposed)), soft_wrap=True)
-        if seen.render_runs:
-            out.print(f"[yellow]note[/yellow] {A_RENDER_RUNS}", soft_wrap=True)
+        for note in _notes(seen, supposed=supposed):
+            out.print(f"[yellow]note[/yellow] {note}", soft_wrap=True)
     if len(planned) + len(unplanned) > 1:
         out.print(overview(planned, unplanned))
         if not in_full:

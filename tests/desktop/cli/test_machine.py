@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from desktop.authoring.graphics_card import CardFacts, TorchBuild
-from desktop.authoring.running_render import RunningRender
+from desktop.authoring.running_render import EngineNow, RunningRender
 from desktop.cli.commands import machine_command
 from desktop.cli.failures import ExitCode
 from desktop.cli.machine_text import step_words
@@ -78,9 +78,21 @@ def rendering(monkeypatch):
     """The engine is at a render."""
 
     async def running():
-        return RunningRender(host_bytes=4 * GB, uses_device=True)
+        return EngineNow(render=RunningRender(host_bytes=4 * GB, uses_device=True))
 
-    monkeypatch.setattr(machine_command, "running_render", running)
+    monkeypatch.setattr(machine_command, "running_engine", running)
+
+
+def test_the_running_engines_limit_is_told_as_its_own(looks, monkeypatch, capsys):
+    async def unlimited():
+        return EngineNow()
+
+    monkeypatch.setattr(machine_command, "running_engine", unlimited)
+    assert "limit none (the running engine's MASQUE_DEVICE_MEMORY)" in told(capsys)
+    looks.machine = replace(QUIET, now=replace(QUIET.now, limit_bytes=8 * GB))
+    lines = told(capsys)
+    assert "limit none (the running engine's MASQUE_DEVICE_MEMORY)" in lines
+    assert lines[-1].startswith("note The running engine was started with another MASQUE_DEVICE_MEMORY")
 
 
 def told(capsys, *arguments, code=ExitCode.DONE):
@@ -95,7 +107,7 @@ def test_a_card_is_told_with_its_memory_and_its_speed(looks, capsys):
     lines = told(capsys)
     assert lines[0] == f"{CARD} torch 2.13.0"
     assert "memory 12.0 GB, 11.0 GB free, 1.0 GB used by other programs" in lines
-    assert "limit Masque may use 8.0 GB (MASQUE_DEVICE_MEMORY)" in lines
+    assert "limit 8.0 GB (MASQUE_DEVICE_MEMORY)" in lines
     assert "computer 64.0 GB, 60.0 GB free; 48.0 GB may be locked for quick transfer" in lines
     assert "to the card 20.0 GB/s from locked memory, 6.0 GB/s from other memory" in lines
     assert "from the disk 2.0 GB/s, where Masque keeps its cache" in lines

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from desktop.authoring.running_render import RunningRender
+from desktop.authoring.running_render import EngineNow, RunningRender
 from desktop.cli.commands import plan_command
 from desktop.cli.failures import ExitCode
 from desktop.cli.main import run
@@ -169,6 +169,11 @@ def test_what_does_not_fit_says_why_and_what_to_change_and_the_exit_code_says_so
     assert f"why {REFUSAL.reason} change {REFUSAL.changes[0]} or {REFUSAL.changes[1]} or" in text
 
 
+def kinds_of_rows(lines):
+    """How each scene's weights are called: in the terms of the model, or plainly."""
+    return [word for line in lines for word in line.split()[:1] if word in {"transformer", "model"}]
+
+
 def test_several_scenes_are_a_table_and_in_full_when_asked(source, two_scenes, capsys):
     install("tiny")
     source.outcome = lambda question: STREAMED if question.request.scene_name == "Duet" else RESIDENT
@@ -177,8 +182,8 @@ def test_several_scenes_are_a_table_and_in_full_when_asked(source, two_scenes, c
     assert lines[4:] == ["All of a scene's plan: --scene NAME, or --details.", NOT_COUNTED, WHERE_TO_LOOK]
     assert lines[2].split()[1:4] == ["fits", "with", "streaming"]
     assert not any("at a time" in line for line in lines)
-    assert sum("keys and values" in line for line in told(capsys, two_scenes, "--details")) == 2
-    assert sum("at a time" in line for line in told(capsys, two_scenes, "--scene", "Still")) == 1
+    assert kinds_of_rows(told(capsys, two_scenes, "--details")) == ["transformer", "transformer"]
+    assert kinds_of_rows(told(capsys, two_scenes, "--scene", "Still")) == ["model"]
     assert source.asked_machine == 3
 
 
@@ -246,9 +251,9 @@ def rendering(monkeypatch):
     """The engine is at a render that fills the card."""
 
     async def running():
-        return RunningRender(host_bytes=4 * GB, uses_device=True)
+        return EngineNow(render=RunningRender(host_bytes=4 * GB, uses_device=True))
 
-    monkeypatch.setattr(plan_command, "running_render", running)
+    monkeypatch.setattr(plan_command, "running_engine", running)
 
 
 def test_while_a_render_runs_the_plan_is_for_when_it_is_done(source, rendering, masque, driven, capsys):
@@ -261,6 +266,19 @@ def test_while_a_render_runs_the_plan_is_for_when_it_is_done(source, rendering, 
     answer = masque("plan", driven)
     assert answer["render_runs"] is True
     assert answer["memory"]["others_bytes"] == 0
+    assert told(capsys, driven, "--budget", "8GB")[0] == f"{CARD}, as if 8.0 GB were free"
+
+
+def test_the_running_engines_limit_is_planned_with(monkeypatch, source, driven, capsys):
+    async def limited():
+        return EngineNow(limit_bytes=20_000_000)
+
+    monkeypatch.setattr(plan_command, "running_engine", limited)
+    install("tiny")
+    assert run(["plan", str(driven)]) == ExitCode.DONE
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("free · limit 20.0 MB (the running engine's MASQUE_DEVICE_MEMORY)")
+    assert lines[1].startswith("note The running engine was started with another MASQUE_DEVICE_MEMORY")
     assert told(capsys, driven, "--budget", "8GB")[0] == f"{CARD}, as if 8.0 GB were free"
 
 
@@ -284,7 +302,7 @@ def test_a_budget_stands_in_for_another_card(source, driven, capsys):
     assert lines[0] == f"{CARD}, as if 8.0 GB were free"
     limited = replace(MACHINE, now=replace(MACHINE.now, limit_bytes=6 * GB))
     source.machines = [limited]
-    assert told(capsys, driven)[0].endswith("Masque may use 6.0 GB")
+    assert told(capsys, driven)[0].endswith("limit 6.0 GB (MASQUE_DEVICE_MEMORY)")
 
 
 def test_without_a_bundle_one_sentence_is_said_and_the_machine_is_left_alone(source, refused, driven):
@@ -299,6 +317,7 @@ def test_without_a_bundle_one_sentence_is_said_and_the_machine_is_left_alone(sou
     [
         (("--budget", "much"), "12GB"),
         (("--budget", "0GB"), "12GB"),
+        (("--budget", "99999999999TB"), "more memory than any machine has"),
         (("--budget", "-4GB"), "12GB"),
         (("--size", "big"), "1280x720"),
         (("--steps", "0"), "1 to 200"),
