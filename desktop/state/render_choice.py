@@ -6,6 +6,7 @@ from dataclasses import replace
 from PySide6.QtCore import QObject, Signal
 
 from desktop.authoring.diffusion_settings import DiffusionChoice, choose_bundle, what_is_missing
+from desktop.authoring.memory_plans import Planned
 from desktop.authoring.render_requests import (
     LARGEST_SEED,
     RenderSettings,
@@ -18,7 +19,7 @@ from desktop.state.bundle_shelf import BundleShelf
 from desktop.state.kept_choice import KeptChoice, read_choice, written_choice
 from desktop.state.preferences import Preferences
 from desktop.state.project_session import ProjectSession
-from desktop.state.render_pace import diffusion_seconds, draft_seconds
+from desktop.state.render_pace import AskedTake, Pace, diffusion_pace, draft_seconds
 from engine.bundles.installed_bundle import InstalledBundle
 from engine.protocol.errors import UserError
 from engine.protocol.render_request import RendererName
@@ -162,19 +163,22 @@ class RenderChoice(QObject):
             self.take_count,
         )
 
-    def estimate_s(self) -> float | None:
-        """Return about how long the takes last together, judged by takes there are; None if nobody knows."""
+    def pace(self, planned: Planned | None) -> Pace | None:
+        """Return about how long one take lasts, judged by takes there are; None if they do not tell.
+
+        `planned`: the newest plan; it counts where it is of this choice.
+        """
         size = self.size or self.usual_size()
         if size is None:
             return None
         takes, frames = self._session.takes, self._session.length_frames
         if self.renderer is RendererName.DRAFT:
-            return self.take_count * draft_seconds(takes, frames)
+            return Pace(seconds=draft_seconds(takes, frames))
         bundle = self.bundle
         if bundle is None:
             return None
-        one = diffusion_seconds(takes, frames, bundle=bundle.name, size=size, steps=self.steps)
-        return None if one is None else self.take_count * one
+        asked = AskedTake(bundle=bundle.name, size=size, frames=frames, steps=self.steps)
+        return diffusion_pace(takes, asked if planned is None else _with_plan(asked, planned))
 
     def _diffusion(self) -> DiffusionChoice:
         if self.renderer is RendererName.DRAFT:
@@ -188,3 +192,14 @@ class RenderChoice(QObject):
             self._kept = kept
             self._preferences.set_render_choice(written_choice(kept))
             self.choice_changed.emit()
+
+
+def _with_plan(asked: AskedTake, planned: Planned) -> AskedTake:
+    """Return what is asked with the plan for it; without, where the plan is of something else."""
+    request = planned.request
+    settings = request.diffusion
+    if settings is None or (settings.bundle, settings.steps) != (asked.bundle, asked.steps):
+        return asked
+    if (request.width, request.height, request.frame_count) != (*asked.size, asked.frames):
+        return asked
+    return replace(asked, settings=settings, plan=planned.plan)

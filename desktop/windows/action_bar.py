@@ -101,11 +101,13 @@ class ActionBar(QWidget):
         return self.tr("Plan: %s") % " · ".join([*takes, time])
 
     def _seconds(self) -> float | None:
-        """How long the takes last: as measured before, else as planned."""
+        """How long the takes last: as takes before them tell, else as planned."""
         choice, planned = self._desk.choice, self._desk.outlook.planned
-        measured = choice.estimate_s()
-        if measured is not None or planned is None or planned.plan is None or planned.plan.seconds is None:
-            return measured
+        pace = choice.pace(planned)
+        if pace is not None:
+            return pace.seconds * choice.take_count
+        if planned is None or planned.plan is None or planned.plan.seconds is None:
+            return None
         return planned.plan.seconds * choice.take_count
 
     def _about(self, seconds: float) -> str:

@@ -126,10 +126,15 @@ class OutlookBlock(QWidget):
 
     def _measured_words(self) -> str:
         choice = self._desk.choice
-        seconds = choice.estimate_s()
-        if seconds is None:
+        pace = choice.pace(self._desk.outlook.planned)
+        if pace is None:
             return ""
-        return self.tr("Measured before: %s.") % time_words(seconds / choice.take_count, choice.take_count)
+        time = time_words(pace.seconds, choice.take_count)
+        if pace.estimated_from == 0:
+            return self.tr("Measured before: %s.") % time
+        if pace.estimated_from == 1:
+            return self.tr("About %s, estimated from 1 take.") % time
+        return self.tr("About %s, estimated from %d takes.") % (time, pace.estimated_from)
 
     def _others(self, planned: Planned) -> str:
         return A_RENDER_RUNS if planned.render_runs or self._desk.queue.is_rendering else ""

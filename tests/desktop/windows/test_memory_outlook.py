@@ -7,13 +7,16 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
+from desktop.authoring.takes import plan_take, reconcile_takes
 from desktop.state.notices import Tone
 from desktop.theme.theme import ThemeChoice
+from engine.protocol.codec import encode_result
 from engine.protocol.errors import UserError
 from engine.protocol.memory_plan import Concession, WeightStorage
 from engine.protocol.render_request import RendererName
 from tests.desktop.hands import wait_until
 from tests.desktop.plan_samples import CARD, MACHINE, REFUSAL, RESIDENT, STREAMED
+from tests.desktop.take_samples import diffusion_result
 from tests.desktop.windows.plan_hands import choose_quality, open_plan_again, plan_diffusion, settle
 from tests.job_views import job
 
@@ -142,6 +145,50 @@ def test_a_machine_that_cannot_be_looked_at_is_told_in_a_sentence_and_asked_agai
     open_plan_again(opened)
     settle(opened)
     assert popup.outlook.verdict.text() == f"Fits {CARD}"
+
+
+def finish_a_take(desk, seconds):
+    """Leave a take of the present choice where the engine would, and take it in."""
+    store = desk.session.store
+    request = plan_take(store, desk.session.scene.id, desk.choice.settings_of_takes()[0]).request
+    result = diffusion_result(
+        request.diffusion,
+        STREAMED,
+        seconds,
+        size=(request.width, request.height),
+        frames=request.frame_count,
+        request_id=request.request_id,
+        take_id=request.take_id,
+    )
+    request.output_directory.mkdir(parents=True)
+    (request.output_directory / "take.json").write_text(encode_result(result))
+    reconcile_takes(store)
+    desk.session.refresh()
+
+
+def test_what_a_take_lasted_is_told_and_estimated_from_when_the_steps_are_others(
+    opened, popup, outlook_source
+):
+    outlook_source.outcome = lambda question: replace(
+        STREAMED, seconds=32.0 + 20.0 * question.request.diffusion.steps
+    )
+    plan_diffusion(opened)
+    finish_a_take(opened.desk, 692.0)
+    settle(opened)
+    assert popup.outlook.facts.text().startswith("Measured before: 12 min a take.")
+    opened.desk.choice.set_steps(99)
+    settle(opened)
+    assert popup.outlook.facts.text().startswith("About 35 min a take, estimated from 1 take.")
+
+
+def test_what_cannot_be_planned_is_not_planned_in_the_bar_either(opened, popup):
+    plan_diffusion(opened)
+    finish_a_take(opened.desk, 692.0)
+    opened.desk.session.store.asset_path(opened.desk.session.scene.plate).unlink()
+    open_plan_again(opened)
+    settle(opened)
+    assert popup.outlook.verdict.text() == "Not planned"
+    assert opened.window.bar.plan_button.text() == "Not planned"
 
 
 def test_a_scene_that_cannot_be_rendered_says_why_in_place_of_a_plan(opened, popup):
