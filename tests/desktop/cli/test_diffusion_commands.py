@@ -133,44 +133,44 @@ def test_prompts_are_set_shown_and_taken_away(masque, refused, duet, capsys):
     refused("scene", "set", duet, "Duet")
 
 
-def test_a_finished_take_tells_how_it_was_made_and_that_it_is_noise(masque, waiting, capsys):
-    install("tiny", random_weights=True)
-    masque("render", waiting, *DIFFUSION, "--steps", 2, "--text-guidance", 1, "--detach")
-    request = requests_in(waiting)[0]
+def finish(request):
+    """Leave the take where a render in tight memory would, made of random weights."""
+    record = DiffusionRecord(
+        settings=request.diffusion,
+        weights={"vae": "5" * 64},
+        branches=("adapters 4", "text -3"),
+        forwards_per_step=2,
+        forwards=4,
+        device="cpu",
+        precision=Precision.FLOAT32,
+        model_width=848,
+        model_height=480,
+        model_frame_rate=Fraction(23),
+        model_frame_count=21,
+        segments=1,
+        random_weights=True,
+        versions={"torch": "2.13.0"},
+        plan=replace(STREAMED, storage=WeightStorage.EIGHT_BIT, segment_frames=41),
+        measured_peak_bytes=9_100_000_000,
+        measured_held_bytes=9_430_000_000,
+    )
+    same = ("request_id", "take_id", "seed", "frame_rate", "frame_count", "width", "height")
     result = RenderResult(
-        request_id=request.request_id,
-        take_id=request.take_id,
+        **{name: getattr(request, name) for name in same},
         renderer="diffusion",
-        seed=request.seed,
-        frame_rate=request.frame_rate,
-        frame_count=request.frame_count,
-        width=request.width,
-        height=request.height,
         has_alpha=False,
         files=(),
         warnings=("Memory ran out while denoising.",),
-        diffusion=DiffusionRecord(
-            settings=request.diffusion,
-            weights={"vae": "5" * 64},
-            branches=("adapters 4", "text -3"),
-            forwards_per_step=2,
-            forwards=4,
-            device="cpu",
-            precision=Precision.FLOAT32,
-            model_width=848,
-            model_height=480,
-            model_frame_rate=Fraction(23),
-            model_frame_count=21,
-            segments=1,
-            random_weights=True,
-            versions={"torch": "2.13.0"},
-            plan=replace(STREAMED, storage=WeightStorage.EIGHT_BIT, segment_frames=41),
-            measured_peak_bytes=9_100_000_000,
-            measured_held_bytes=9_430_000_000,
-        ),
+        diffusion=record,
     )
     request.output_directory.mkdir(parents=True)
     (request.output_directory / "take.json").write_text(encode_result(result))
+
+
+def test_a_finished_take_tells_how_it_was_made_and_that_it_is_noise(masque, waiting, capsys):
+    install("tiny", random_weights=True)
+    masque("render", waiting, *DIFFUSION, "--steps", 2, "--text-guidance", 1, "--detach")
+    finish(requests_in(waiting)[0])
     take = masque("takes", waiting)["takes"][0]
     assert take["status"] == "done"
     assert take["diffusion_record"]["random_weights"] is True

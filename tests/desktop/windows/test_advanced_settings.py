@@ -1,7 +1,6 @@
 """The advanced settings of a render in the plan: folded, refused in words, taken back, remembered."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
@@ -12,46 +11,27 @@ from desktop.authoring.diffusion_settings import DiffusionChoice
 from desktop.authoring.render_requests import plate_shaped
 from desktop.state.preferences import Preferences
 from desktop.state.render_choice import RenderChoice
-from engine.bundles.installed_bundle import Capability, InstalledBundle
-from engine.bundles.registry import register
 from engine.client import engine_directories
 from engine.protocol.diffusion_settings import Precision, Solver
 from engine.protocol.memory_plan import PlanChange
 from engine.protocol.render_request import RendererName
-from tests.desktop.hands import wait_until
 from tests.desktop.plan_samples import REFUSAL, RESIDENT
-
-WHOLE = InstalledBundle(
-    name="whole",
-    folder=Path("b"),
-    parts={},
-    capabilities=frozenset({Capability.CLIP_DRIVEN, Capability.VOICE_DRIVEN}),
-)
+from tests.desktop.windows.plan_hands import settle
 
 
 @pytest.fixture
-def popup(opened):
+def popup(opened, popup):
     """The plan of a diffusion render, open, with its advanced settings unfolded."""
-    register(engine_directories()[0], WHOLE)
-    opened.desk.shelf.look()
-    wait_until(lambda: opened.desk.shelf.bundles == (WHOLE,))
     opened.desk.choice.set_renderer(RendererName.DIFFUSION)
-    QTest.mouseClick(opened.window.bar.plan_button, Qt.MouseButton.LeftButton)
-    plan = opened.window.plan
-    assert not plan.advanced.isVisible()
-    QTest.mouseClick(plan.advanced_button, Qt.MouseButton.LeftButton)
-    yield plan
-    plan.hide()
+    assert not popup.advanced.isVisible()
+    QTest.mouseClick(popup.advanced_button, Qt.MouseButton.LeftButton)
+    return popup
 
 
 def type_into(field, text):
     field.setFocus()
     field.selectAll()
     QTest.keyClicks(field, text)
-
-
-def settle(opened):
-    wait_until(lambda: not opened.desk.outlook.is_asking)
 
 
 def asked(outlook_source):

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
@@ -12,7 +11,7 @@ from desktop.authoring.takes import reconcile_takes
 from desktop.commands.renders import Renders
 from desktop.engine_link.engine_link import EngineLink
 from desktop.state.render_queue import RenderQueue
-from engine.bundles.installed_bundle import Capability, InstalledBundle
+from engine.bundles.installed_bundle import Capability
 from engine.bundles.registry import register
 from engine.client import engine_directories
 from engine.protocol.codec import decode_request, encode_result
@@ -22,9 +21,8 @@ from engine.protocol.jobs import RenderResult
 from engine.protocol.render_request import RendererName
 from tests.desktop.hands import wait_until
 from tests.desktop.plan_samples import STREAMED
+from tests.desktop.windows.plan_hands import WHOLE, open_plan
 
-BOTH = frozenset({Capability.CLIP_DRIVEN, Capability.VOICE_DRIVEN})
-WHOLE = InstalledBundle(name="whole", folder=Path("b"), parts={}, capabilities=BOTH)
 NOISE = replace(WHOLE, name="a-test", random_weights=True)
 CLIPS = replace(WHOLE, name="clips", capabilities=frozenset({Capability.CLIP_DRIVEN}))
 
@@ -48,7 +46,7 @@ def plan(opened):
     def open_with(*bundles):
         for bundle in bundles:
             register(engine_directories()[0], bundle)
-        QTest.mouseClick(opened.window.bar.plan_button, Qt.MouseButton.LeftButton)
+        open_plan(opened)
         wait_until(lambda: opened.desk.shelf.bundles == tuple(sorted(bundles, key=lambda b: b.name)))
         return opened.window.plan
 

@@ -73,9 +73,9 @@ def master(request):
     return (request.output_directory / "shot.mkv").read_bytes()
 
 
-async def test_bad_jobs_are_told_and_the_good_ones_between_them_are_rendered(
-    shared_real_engine, connected, shot, finished, samples, tmp_path, verified_bundle
-):
+@pytest.fixture
+def bad(shot, samples, tmp_path, verified_bundle):
+    """Requests that cannot be rendered, and words that say why."""
     ada, ben = driven(samples), speaking(samples)
     swapped = tmp_path / "swapped"
     shutil.copytree(verified_bundle.folder, swapped)
@@ -83,28 +83,37 @@ async def test_bad_jobs_are_told_and_the_good_ones_between_them_are_rendered(
     (swapped / TALKING).rename(swapped / PORTRAIT)
     (swapped / "kept").rename(swapped / TALKING)
     register(engine_locations().data, as_it_is(replace(verified_bundle, name="swapped", folder=swapped)))
-    outside = replace(ada, region=region(1.5))
-    bad = [
-        (shot(characters=(outside, ben)), "covers nothing of the picture"),
+    return [
+        (shot(characters=(replace(ada, region=region(1.5)), ben)), "covers nothing of the picture"),
         (shot(characters=(ada, replace(ben, region=ada.region))), "entirely"),
         (shot(settings={"bundle": "swapped"}), "are the voice adapter"),
         (shot(settings={"bundle": "nowhere"}), "is not installed"),
         (shot(characters=(driven(samples, face_index=7),)), "driver_smile.mp4"),
     ]
+
+
+async def phases_until_over(client, job_id):
+    """Return the phases that each job tells of until that one is over."""
+    phases = {}
+    async with asyncio.timeout(PATIENCE_S):
+        async for event in client.events():
+            if isinstance(event, JobChanged):
+                phases.setdefault(event.job.job_id, []).append(event.job.progress.phase)
+                if event.job.job_id == job_id and event.job.state in FINISHED_STATES:
+                    break
+    return phases
+
+
+async def test_bad_jobs_are_told_and_the_good_ones_between_them_are_rendered(
+    shared_real_engine, connected, shot, finished, bad
+):
     good = [shot(seed=1), shot(seed=2), shot(seed=1)]
     requests = [good[0], *(request for request, _ in bad[:3]), good[1], bad[3][0], bad[4][0], good[2]]
     async with connected() as client:
-        phases = {}
         jobs = {
             request.request_id: (await client.send(SubmitJob(request=request))).job_id for request in requests
         }
-        last = jobs[good[2].request_id]
-        async with asyncio.timeout(PATIENCE_S):
-            async for event in client.events():
-                if isinstance(event, JobChanged):
-                    phases.setdefault(event.job.job_id, []).append(event.job.progress.phase)
-                    if event.job.job_id == last and event.job.state in FINISHED_STATES:
-                        break
+        phases = await phases_until_over(client, jobs[good[2].request_id])
         for request, words in bad:
             job = await finished(client, jobs[request.request_id])
             assert job.state is JobState.FAILED
