@@ -76,6 +76,7 @@ class StepMemory:
     def velocity_bytes(self) -> int:
         """Return the most that computing all branches' velocities takes: the greatest of the stages."""
         stages = (
+            self._timestep(),
             self._embedding(),
             self._self_attention_parts(),
             self._self_attention(),
@@ -103,6 +104,13 @@ class StepMemory:
     def _hidden(self) -> int:
         """The tokens [N, C] of all branches between two blocks."""
         return self._segment.branches * self._all(NUMBER_BYTES[self._how.token_precision])
+
+    def _timestep(self) -> int:
+        """Tokens [N, C] of one branch; a part [C, C] of the weights that modulate, in float32 for a moment."""
+        casts = self._number != FLOAT32_BYTES
+        return (
+            self._all(NUMBER_BYTES[self._how.token_precision]) + casts * self._size.width**2 * FLOAT32_BYTES
+        )
 
     def _embedding(self) -> int:
         """Patches [N, C] as computed, as tokens are kept, and those side by side; the input as computed."""

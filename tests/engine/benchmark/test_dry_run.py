@@ -75,3 +75,11 @@ def test_phases_of_the_published_width_take_what_is_planned(phase):
     (found,) = run_memory_prediction(options, piece_tokens=8192, dry=True, phases=(phase,)).phases
     assert found.measured_bytes > 10**9
     assert 1.0 <= found.ratio <= 1.10
+
+
+def test_a_short_shot_takes_what_is_planned():
+    """Beside few tokens it is the weights made float32 for the timestep that count."""
+    asked = AskedStep(width=5120, heads=40, blocks=1, tokens=256, precision="bfloat16", characters=1)
+    options = replace(step_options(asked), feed_forward=13_824)
+    [found] = run_memory_prediction(options, piece_tokens=512, dry=True, phases=(PlanPhase.DENOISING,)).phases
+    assert 1.0 <= found.ratio <= 1.10
