@@ -106,7 +106,7 @@ class StepMemory:
         return self._segment.branches * self._all(NUMBER_BYTES[self._how.token_precision])
 
     def _timestep(self) -> int:
-        """Tokens [N, C] of one branch; a part [C, C] of the weights that modulate, in float32 for a moment."""
+        """Tokens [N, C] of one branch; a part [C, C] of the weights that modulate, in float32 meanwhile."""
         casts = self._number != FLOAT32_BYTES
         return (
             self._all(NUMBER_BYTES[self._how.token_precision]) + casts * self._size.width**2 * FLOAT32_BYTES
