@@ -21,6 +21,7 @@ from engine.planning.heeded_plan import HeededPlan, heeded_plan
 from engine.planning.machine import Machine
 from engine.planning.plan_words import lowered
 from engine.planning.planner import best_plan
+from engine.planning.shot_cutting import SegmentLoad
 from engine.planning.workload import Workload, workload_of
 from engine.protocol.errors import BugError
 from engine.protocol.memory_plan import MemoryPlan, NoPlan
@@ -53,7 +54,8 @@ class PlanQuestion:
 class Planned:
     """The answer for one scene. `fitting_size`: the plate's shape, where only a smaller size fits.
 
-    `render_runs`: another render runs now, and what it holds is counted as free.
+    `render_runs`: another render runs now, and what it holds is counted as free. `segment`: how the shot is
+    cut, where it fits.
     """
 
     scene: str
@@ -63,6 +65,7 @@ class Planned:
     fitting_size: Size | None = None
     notes: tuple[str, ...] = ()
     render_runs: bool = False
+    segment: SegmentLoad | None = None
 
     @property
     def plan(self) -> MemoryPlan | None:
@@ -107,6 +110,7 @@ def answer(question: PlanQuestion, machine: Machine) -> Planned:
         machine=machine,
         outcome=heeded.outcome,
         notes=(*question.notes, *_lesson_notes(machine, workload, heeded)),
+        segment=_segment(workload, heeded.outcome),
     )
 
 
@@ -131,6 +135,13 @@ def with_memory(machine: Machine, device_bytes: int) -> Machine:
         limit_bytes=None,
     )
     return replace(machine, now=now)
+
+
+def _segment(workload: Workload, outcome: MemoryPlan | NoPlan) -> SegmentLoad | None:
+    """Return the cutting that a plan chose."""
+    if isinstance(outcome, NoPlan):
+        return None
+    return next(cut for cut in workload.segments if cut.segment_frames == outcome.segment_frames)
 
 
 def _heeded(machine: Machine, workload: Workload) -> HeededPlan:

@@ -7,6 +7,7 @@ from engine.protocol.errors import UserError
 from projects_db.project_store import ProjectStore
 
 PROJECT_SUFFIX = ".masque"
+_DATABASE_BEGINS = b"SQLite format 3\0"
 DEFAULT_FRAME_RATE = Fraction(24)
 
 
@@ -20,8 +21,26 @@ def create_project(path: Path, *, frame_rate: Fraction = DEFAULT_FRAME_RATE) -> 
 
 
 def open_project(path: Path) -> ProjectStore:
-    """Open a project file; `.masque` may be left out. Raises ProjectError as `ProjectStore.open` does."""
-    return ProjectStore.open(path if path.exists() else with_suffix(path))
+    """Open a project file; `.masque` may be left out.
+
+    Raises ProjectError as `ProjectStore.open` does, UserError for another kind of file.
+    """
+    if not path.exists():
+        return ProjectStore.open(with_suffix(path))
+    if path.suffix != PROJECT_SUFFIX and path.is_file() and not _is_database(path):
+        raise UserError(
+            f"“{path.name}” is no Masque project.", next_step=f"Choose a file that ends in {PROJECT_SUFFIX}."
+        )
+    return ProjectStore.open(path)
+
+
+def _is_database(path: Path) -> bool:
+    """Whether a file may be a project under another name; one that cannot be read is left to the store."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_DATABASE_BEGINS)) == _DATABASE_BEGINS
+    except OSError:
+        return True
 
 
 def with_suffix(path: Path) -> Path:

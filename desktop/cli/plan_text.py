@@ -18,9 +18,10 @@ from desktop.authoring.memory_words import (
 )
 from desktop.authoring.running_render import SeenMachine
 from desktop.cli.presenting import shown, table
-from engine.planning.latent_grid import LATENT_PIXELS
+from engine.planning.latent_grid import FRAMES_PER_LATENT, LATENT_PIXELS
 from engine.planning.memory_limit import LIMIT_VARIABLE
 from engine.planning.plan_words import doing, picture_losses
+from engine.planning.shot_cutting import SegmentLoad
 from engine.protocol.diffusion_settings import DiffusionSettings
 from engine.protocol.errors import ErrorReport
 from engine.protocol.memory_plan import (
@@ -51,7 +52,10 @@ _ENCODER_PLACES = {
 }
 
 
-NOT_COUNTED = "Not counted: starting the process, reading clips and following faces in them."
+NOT_COUNTED = (
+    "Not counted: starting the process (some seconds, once), reading clips and\n"
+    "following faces in them (seconds to minutes with a clip's first render)."
+)
 IN_EXACT_TERMS = "In the terms of the model: --details."
 WHERE_TO_LOOK = "How fast this machine is, and what it has learnt: masque machine."
 
@@ -110,7 +114,7 @@ def full_plan(planned: Planned, *, exact: bool) -> tuple[RenderableType, ...]:
         return heading, _grid(_refusal_rows(planned.outcome)), *notes
     return (
         heading,
-        _grid((_exact_rows if exact else _plain_rows)(planned.outcome, settings.segment_frames)),
+        _grid((_exact_rows if exact else _plain_rows)(planned, planned.outcome, settings)),
         _phases(planned.outcome),
         *notes,
     )
@@ -143,6 +147,21 @@ def duration_words(seconds: float | None) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def passes_words(segment: SegmentLoad | None, steps: int) -> str:
+    """Return how a shot is cut, such that a step's time multiplies to the whole's: `3 segments of up to 81
+    frames, 30 steps each`; without a cutting the steps alone.
+    """
+    if segment is None:
+        return f"{steps} steps"
+    latents = segment.latent_frames if segment.windows > 1 else segment.piece_latents
+    frames = FRAMES_PER_LATENT * (latents - 1) + 1
+    if segment.windows > 1:
+        return f"up to {segment.windows} windows of {frames} frames in each of {steps} steps"
+    if segment.pieces > 1:
+        return f"{segment.pieces} segments of up to {frames} frames, {steps} steps each"
+    return f"1 segment of {frames} frames, {steps} steps"
+
+
 def _coloured(verdict: Verdict) -> str:
     return f"[{_COLOURS[verdict]}]{verdict.value.replace('_', ' ')}[/{_COLOURS[verdict]}]"
 
@@ -165,14 +184,17 @@ def _grid(rows: Sequence[tuple[str, str]]) -> Table:
     return made
 
 
-def _plain_rows(plan: MemoryPlan, asked_segment_frames: int) -> tuple[tuple[str, str], ...]:
+def _plain_rows(
+    planned: Planned, plan: MemoryPlan, settings: DiffusionSettings
+) -> tuple[tuple[str, str], ...]:
+    asked_segment_frames = settings.segment_frames
     stay, where = f"{len(plan.resident_blocks)} of {plan.block_count} parts", place_words(plan)
     return (
         (
             "model",
             f"{stay} {where}, the others brought when needed" if plan.streams else f"all of it {where}",
         ),
-        ("at a time", f"segments of {plan.segment_frames} frames"),
+        ("at a time", passes_words(planned.segment, settings.steps)),
         *_figure_rows(plan),
         (
             "given up",
@@ -181,8 +203,11 @@ def _plain_rows(plan: MemoryPlan, asked_segment_frames: int) -> tuple[tuple[str,
     )
 
 
-def _exact_rows(plan: MemoryPlan, asked_segment_frames: int) -> tuple[tuple[str, str], ...]:
-    at_a_time = [f"{plan.piece_tokens:,} tokens", f"segments of {plan.segment_frames} frames"]
+def _exact_rows(
+    planned: Planned, plan: MemoryPlan, settings: DiffusionSettings
+) -> tuple[tuple[str, str], ...]:
+    asked_segment_frames = settings.segment_frames
+    at_a_time = [f"{plan.piece_tokens:,} tokens", passes_words(planned.segment, settings.steps)]
     if plan.tile_latents is not None:
         at_a_time.append(f"tiles of {plan.tile_latents * LATENT_PIXELS} pixels")
     encoders = f"text {_ENCODER_PLACES[plan.text_encoder]}, picture {_ENCODER_PLACES[plan.image_encoder]}"

@@ -17,6 +17,7 @@ from engine.protocol.memory_plan import (
     PlanChange,
     PlanPhase,
 )
+from tests.engine.planning.workloads import segment
 from tests.memory_plans import resident_plan
 from tests.patience import PATIENCE_S
 
@@ -125,6 +126,7 @@ class FakeSource:
             outcome=outcome,
             fitting_size=self.fitting_size if isinstance(outcome, NoPlan) else None,
             notes=question.notes,
+            segment=None if isinstance(outcome, NoPlan) else segment(outcome.segment_frames, pieces=4),
         )
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from desktop.authoring.running_render import EngineNow, RunningRender
 from desktop.cli.commands import plan_command
 from desktop.cli.failures import ExitCode
 from desktop.cli.main import run
-from desktop.cli.plan_text import IN_EXACT_TERMS, NOT_COUNTED, WHERE_TO_LOOK
+from desktop.cli.plan_text import IN_EXACT_TERMS, NOT_COUNTED, WHERE_TO_LOOK, passes_words
 from engine.bundles.registry import register
 from engine.client import engine_directories
 from engine.protocol.diffusion_settings import Precision
@@ -17,6 +17,7 @@ from engine.protocol.errors import ErrorCode, UserError
 from engine.protocol.memory_plan import BankPlace, Bottleneck, Concession, HostPlace, WeightStorage
 from tests.desktop.cli.test_diffusion_commands import install
 from tests.desktop.plan_samples import CARD, GB, MACHINE, REFUSAL, RESIDENT, STREAMED, UNTIMED, FakeSource
+from tests.engine.planning.workloads import segment
 
 
 @pytest.fixture
@@ -52,13 +53,13 @@ def test_one_scene_is_told_in_plain_words(source, driven, capsys):
     lines = told(capsys, driven)
     text = " ".join(" ".join(lines).split())
     assert "  model            10 of 40 parts on the card, the others brought when needed" in lines
-    assert "  at a time        segments of 81 frames" in lines
+    assert "  at a time        4 segments of up to 81 frames, 30 steps each" in lines
     assert "  in all           11 min" in lines
     assert "  loading weights  50 s of that, from the disk; less when read shortly before" in lines
     assert "given up time alone: 30 of 40 parts of the model are brought when they are needed" in text
     assert any(line.split()[:2] == ["denoising", "(peak)"] for line in lines)
     assert not [word for word in ("keys and values", "tokens", "blocks", "bfloat16") if word in text]
-    assert lines[-3:] == [NOT_COUNTED, IN_EXACT_TERMS, WHERE_TO_LOOK]
+    assert lines[-4:] == [*NOT_COUNTED.splitlines(), IN_EXACT_TERMS, WHERE_TO_LOOK]
 
     slow = replace(STREAMED, tile_latents=32, bank_place=BankPlace.HOST, releases_blocks=True)
     source.outcome = lambda question: slow
@@ -88,7 +89,7 @@ def test_one_scene_is_told_in_full(source, driven, capsys):
     assert lines[2].startswith("Duet  fits with streaming  842x474, ")
     assert "  transformer      10 of 40 blocks on the card, as bfloat16" in lines
     assert "  keys and values  on the card" in lines
-    assert "  at a time        8,192 tokens, segments of 81 frames" in lines
+    assert "  at a time        8,192 tokens, 4 segments of up to 81 frames, 30 steps each" in lines
     assert "  memory           9.2 GB at most, of 10.0 GB" in lines
     assert "  a step           20 s, waiting mostly for arithmetic" in lines
     assert "  in all           11 min" in lines
@@ -96,6 +97,19 @@ def test_one_scene_is_told_in_full(source, driven, capsys):
     assert "  given up         time alone: 30 of 40 blocks are brought when they are needed" in lines
     assert any(line.split() == ["denoising", "(peak)", "9.2", "GB", "92", "%", "10", "min"] for line in lines)
     assert any(line.startswith("  others wait      in memory locked for quick transfer") for line in lines)
+
+
+def test_a_shot_is_told_in_as_many_passes_as_it_has():
+    short, windows = segment(9), replace(segment(81), piece_latents=61, windows=4)
+    assert passes_words(short, 4) == "1 segment of 9 frames, 4 steps"
+    assert passes_words(windows, 30) == "up to 4 windows of 81 frames in each of 30 steps"
+
+
+def test_a_file_that_is_no_project_is_told_to_be_none(source, refused, driven, samples):
+    install("tiny")
+    assert refused("plan", samples / "duet.png")["message"] == "“duet.png” is no Masque project."
+    renamed = driven.rename(driven.with_suffix(".copy"))
+    assert run(["plan", str(renamed)]) == ExitCode.DONE
 
 
 def test_what_is_given_up_and_waited_for_is_told_in_words(source, driven, capsys):
@@ -179,7 +193,11 @@ def test_several_scenes_are_a_table_and_in_full_when_asked(source, two_scenes, c
     source.outcome = lambda question: STREAMED if question.request.scene_name == "Duet" else RESIDENT
     lines = told(capsys, two_scenes)
     assert [line.split()[0] for line in lines[1:4]] == ["scene", "Duet", "Still"]
-    assert lines[4:] == ["All of a scene's plan: --scene NAME, or --details.", NOT_COUNTED, WHERE_TO_LOOK]
+    assert lines[4:] == [
+        "All of a scene's plan: --scene NAME, or --details.",
+        *NOT_COUNTED.splitlines(),
+        WHERE_TO_LOOK,
+    ]
     assert lines[2].split()[1:4] == ["fits", "with", "streaming"]
     assert not any("at a time" in line for line in lines)
     assert kinds_of_rows(told(capsys, two_scenes, "--details")) == ["transformer", "transformer"]
