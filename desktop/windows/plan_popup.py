@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from PySide6.QtCore import QPoint, QSignalBlocker, Qt
+from PySide6.QtCore import QPoint, QSignalBlocker, Qt, QTimer
 from PySide6.QtGui import QHideEvent, QStandardItemModel
 from PySide6.QtWidgets import (
     QFormLayout,
@@ -63,6 +63,7 @@ class PlanPopup(QWidget):
         self._line = QFrame()
         self._form = QFormLayout()
         self._body = QWidget()
+        self._fitting = QTimer(self)
         self._row = QHBoxLayout(self._body)
         self._area = QScrollArea()
         self._lay_out()
@@ -162,7 +163,9 @@ class PlanPopup(QWidget):
         self.size_choice.activated.connect(self._on_size_chosen)
         self.seed.valueChanged.connect(self._on_seed_changed)
         self.new_seed.toggled.connect(self._on_new_seed_toggled)
-        self.prompts.grown.connect(self._on_grown)
+        self._fitting.setSingleShot(True)
+        self._fitting.timeout.connect(self._on_grown)
+        self.prompts.grown.connect(self._fitting.start)  # not while the layout is placing them
         self.advanced_button.toggled.connect(self._on_advanced_toggled)
 
     def _on_choice_changed(self) -> None:
@@ -212,12 +215,16 @@ class PlanPopup(QWidget):
         self.advanced.refresh()
 
     def _fit(self) -> None:
-        """Take the room that is needed, below the button and on its screen; beyond that it scrolls."""
-        for part in (self.prompts, self.advanced, self.outlook, self._body):
+        """Take the room that is needed, below the button and on its screen; beyond that it scrolls.
+
+        The parts are not placed before there is room for them: words would break anew where it is narrow.
+        """
+        for part in (self.prompts, self.advanced, self.outlook):
             part.ensurePolished()
             layout = part.layout()
             if layout is not None:
                 layout.activate()
+        self._row.invalidate()
         wanted = self._row.totalSizeHint()
         height = self._row.totalHeightForWidth(wanted.width())
         room = self.screen().availableGeometry()

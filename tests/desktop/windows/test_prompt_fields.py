@@ -8,6 +8,7 @@ from PySide6.QtTest import QTest
 
 from desktop.authoring.prompts import LONGEST_PROMPT
 from desktop.windows.prompt_fields import PromptFields
+from tests.desktop.windows.plan_hands import choose_quality
 
 
 @pytest.fixture
@@ -61,3 +62,16 @@ def test_a_prompt_that_is_too_long_is_told_and_stays_until_it_is_shortened(opene
     prompts.keep()
     assert len(opened.desk.session.scene.negative_prompt) == LONGEST_PROMPT
     assert prompts.refusal is None
+
+
+def test_advanced_settings_beside_them_take_no_room_from_the_prompts(opened, popup):
+    choose_quality(opened, "diffusion")
+    popup.prompt.show_text("Two friends talk by the window.\nThe light comes from the left.\nNight, warm.")
+    QTest.qWait(20)
+    before = popup.prompt.size()
+    QTest.mouseClick(popup.advanced_button, Qt.MouseButton.LeftButton)
+    QTest.qWait(20)
+    assert popup.prompt.size() == before
+    assert popup.negative_prompt.width() == before.width()
+    assert popup.negative_prompt.height() == popup.negative_prompt.sizeHint().height()
+    assert popup.negative_prompt.visibleRegion().boundingRect() == popup.negative_prompt.rect()
