@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, Signal
+from PySide6.QtCore import QByteArray, QEvent, QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QMessageBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QMessageBox, QPushButton, QVBoxLayout, QWidget
 
 from desktop.panels.desk import Desk
 from desktop.panels.inspector_panel import InspectorPanel
@@ -234,6 +234,7 @@ class MainWindow(QMainWindow):
         self.bar.render_wanted.connect(desk.renders.queue_scene)
         self.bar.plan_wanted.connect(lambda: self.plan.open_below(self.bar.plan_button))
         self.bar.renderer_wanted.connect(lambda: self.plan.open_below(self.bar.renderer_button))
+        self.plan.pressed_outside.connect(self._press_button_at)
         self.results.queue.render_wanted.connect(desk.renders.queue_scene)
         for panel in (self.scenes, self.stage):
             panel.stills_wanted.connect(self.flows.ask_stills)
@@ -251,6 +252,12 @@ class MainWindow(QMainWindow):
         for signal in (desk.session.scene_chosen, desk.session.scene_changed, desk.session.project_opened):
             signal.connect(self._select_somebody)
         desk.theme.theme_changed.connect(lambda: self.setWindowIcon(desk.theme.icon("masque")))
+
+    def _press_button_at(self, point: QPoint) -> None:
+        """Press the button that was hit beside the open plan; the plan's own buttons only close it."""
+        hit = self.childAt(self.mapFromGlobal(point))
+        if isinstance(hit, QPushButton) and hit not in (self.bar.plan_button, self.bar.renderer_button):
+            hit.click()
 
     def _select_somebody(self) -> None:
         session, selection = self._desk.session, self._desk.selection

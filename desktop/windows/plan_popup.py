@@ -2,8 +2,8 @@
 
 from itertools import pairwise
 
-from PySide6.QtCore import QPoint, QSignalBlocker, Qt, QTimer
-from PySide6.QtGui import QHideEvent, QStandardItemModel
+from PySide6.QtCore import QPoint, QSignalBlocker, Qt, QTimer, Signal
+from PySide6.QtGui import QHideEvent, QMouseEvent, QStandardItemModel
 from PySide6.QtWidgets import (
     QFormLayout,
     QFrame,
@@ -35,11 +35,16 @@ BORDER_PX = 1
 class PlanPopup(QWidget):
     """A small panel below the plan button. It follows the choice; a prompt is kept when its field is left.
 
-    Advanced settings unfold beside it, so that what they do to the plan is seen, and nothing else moves.
+    Advanced settings unfold beside it, so that what they do to the plan is seen, and nothing else moves. A
+    press beside it closes it and is told by `pressed_outside`, as a point of the screen: some platforms
+    give it to what lies there, some do not.
     """
+
+    pressed_outside = Signal(QPoint)
 
     def __init__(self, desk: Desk, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
+        self.setAttribute(Qt.WidgetAttribute.WA_NoMouseReplay)
         self._desk = desk
         self._corner = QPoint()
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -86,6 +91,13 @@ class PlanPopup(QWidget):
         self.prompts.keep()
         if self.prompts.refusal is not None:
             self._desk.notices.failed(self.prompts.refusal)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Close for a press beside it."""
+        super().mousePressEvent(event)
+        if not self.rect().contains(event.position().toPoint()):
+            self.hide()
+            self.pressed_outside.emit(event.globalPosition().toPoint())
 
     def _lay_out(self) -> None:
         column = QVBoxLayout()
