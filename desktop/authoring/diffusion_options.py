@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from desktop.authoring.diffusion_settings import USUAL, DiffusionChoice, usual_overlap
+from desktop.authoring.diffusion_settings import USUAL, DiffusionChoice, usual_overlap, why_refused
 from engine.planning.adapter_names import AdapterName
 from engine.planning.guidance import guidance_scales
 from engine.protocol.diffusion_limits import (
@@ -157,6 +157,14 @@ def with_setting(
     """Return the choice with another value of one setting; None leaves it to Masque."""
     changed: dict[str, Any] = {option.field: value}
     return replace(choice, **changed)
+
+
+def why_wrong(choice: DiffusionChoice, option: NumberOption | WordOption) -> str:
+    """Return why a setting cannot be, in a sentence: by itself, or beside the others; empty where it can."""
+    alone = why_refused(with_setting(DiffusionChoice(), option, getattr(choice, option.field)))
+    if alone or why_refused(with_setting(choice, option, None)):
+        return alone
+    return why_refused(choice)
 
 
 def usual_number(option: NumberOption, choice: DiffusionChoice, *, has_voices: bool) -> float | None:

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal
 
-from desktop.authoring.diffusion_settings import DiffusionChoice, choose_bundle, what_is_missing
+from desktop.authoring.diffusion_settings import DiffusionChoice, choose_bundle, what_is_missing, why_refused
 from desktop.authoring.memory_plans import Planned
 from desktop.authoring.render_requests import (
     LARGEST_SEED,
+    MOST_TAKES,
     RenderSettings,
     offered_sizes,
     plate_shaped,
@@ -78,7 +79,7 @@ class RenderChoice(QObject):
         return self._kept.steps
 
     def set_steps(self, steps: int) -> None:
-        """Choose the steps."""
+        """Choose the steps. What cannot be rendered is refused when it is planned or queued."""
         self._keep(replace(self._kept, steps=steps))
 
     @property
@@ -87,7 +88,7 @@ class RenderChoice(QObject):
         return self._kept.take_count
 
     def set_take_count(self, count: int) -> None:
-        """Choose how many takes."""
+        """Choose how many takes, as the steps."""
         self._keep(replace(self._kept, take_count=count))
 
     @property
@@ -153,9 +154,17 @@ class RenderChoice(QObject):
             return str(error)
         return ""
 
+    def why_refused(self) -> str:
+        """Return why such takes can be of no scene, in a sentence; empty if they can."""
+        try:
+            self.settings_of_takes()
+        except UserError as error:
+            return error.report.sentence()
+        return why_refused(self._diffusion()) if self.renderer is RendererName.DIFFUSION else ""
+
     def settings_of_takes(self) -> tuple[RenderSettings, ...]:
         """Return the settings of each take. Raises UserError for seeds out of range."""
-        seed = secrets.randbelow(LARGEST_SEED - self.take_count) if self.seed is None else self.seed
+        seed = secrets.randbelow(LARGEST_SEED - MOST_TAKES) if self.seed is None else self.seed
         return settings_of_takes(
             RenderSettings(
                 quality=self.renderer.value, seed=seed, size=self.size, diffusion=self._diffusion()

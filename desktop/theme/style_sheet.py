@@ -58,6 +58,7 @@ QLineEdit, QPlainTextEdit, QAbstractSpinBox {
     background: $raised; color: $text; border: 1px solid $line; border-radius: 4px; padding: 2px 5px;
     selection-background-color: $selection; selection-color: $text; placeholder-text-color: $secondary;
 }
+QLineEdit[wrong="true"] { border: 1px solid $failed; }
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0; border: none; }
 QListView, QTableView, QScrollArea, QScrollArea > QWidget > QWidget { background: $panel; border: none;
 outline: 0; }
@@ -103,4 +104,5 @@ def style_sheet_of(tokens: Tokens) -> str:
         accent=tokens.accent,
         on_accent=tokens.on_accent,
         selection=tokens.selection,
+        failed=tokens.failed,
     )

@@ -4,8 +4,8 @@ from PySide6.QtCore import QRegularExpression, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QRegularExpressionValidator
 from PySide6.QtWidgets import QLineEdit, QWidget
 
-WHOLE = QRegularExpression("-?[0-9]{0,7}")
-BROKEN = QRegularExpression("-?[0-9]{0,7}([.,][0-9]{0,4})?")
+WHOLE = QRegularExpression("-?[0-9]{0,12}")
+BROKEN = QRegularExpression("-?[0-9]{0,12}([.,][0-9]{0,4})?")
 
 
 class NumberField(QLineEdit):
@@ -46,6 +46,15 @@ class NumberField(QLineEdit):
         self._shown = "" if number is None else f"{number:.12g}"
         if not self.isModified() and self.text() != self._shown:
             self.setText(self._shown)
+
+    def show_trouble(self, why: str, otherwise: str = "") -> None:
+        """Mark a number that cannot be, with the reason as the tooltip; `otherwise` stands there else."""
+        self.setToolTip(why or otherwise)
+        self.setAccessibleDescription(why or otherwise)
+        if bool(why) != bool(self.property("wrong")):
+            self.setProperty("wrong", bool(why))
+            self.style().unpolish(self)
+            self.style().polish(self)
 
     def settle(self) -> None:
         """Tell the number that was typed. Half of one is none: what held before the typing holds again."""

@@ -67,7 +67,7 @@ class ActionBar(QWidget):
         self._place_name()
 
     def _show_dot(self) -> None:
-        planned = self._desk.outlook.planned
+        planned = None if self._desk.choice.why_refused() else self._desk.outlook.planned
         self.plan_dot.setVisible(planned is not None and self.plan_button.isVisibleTo(self))
         tone = StatusTone.NONE if planned is None else TONE_OF_VERDICT[planned.verdict]
         self.plan_dot.set_colour(tone_colour(tone, self._desk.theme.tokens))
@@ -89,11 +89,11 @@ class ActionBar(QWidget):
 
     def _plan_words(self) -> str:
         choice, planned = self._desk.choice, self._desk.outlook.planned
+        if choice.why_refused() or self._desk.outlook.trouble:
+            return self.tr("Not planned")
         takes = [self.tr("%d takes") % choice.take_count] if choice.take_count > 1 else []
         if planned is not None and planned.refusal is not None:
             return " · ".join([verdict_words(planned.verdict), *takes])
-        if self._desk.outlook.trouble:
-            return self.tr("Not planned")
         seconds = self._seconds()
         time = self.tr("time not known yet") if seconds is None else self._about(seconds)
         if planned is not None:

@@ -11,6 +11,7 @@ from desktop.authoring.diffusion_options import (
     WordOption,
     choice_word,
     usual_number,
+    why_wrong,
     with_setting,
 )
 from desktop.authoring.diffusion_settings import DiffusionChoice, driven_characters, why_refused
@@ -111,6 +112,7 @@ class AdvancedBlock(QWidget):
         else:
             words = self.tr("%s (usual)") % f"{usual:g}{option.unit and ' ' + option.unit}"
         field.show_number(getattr(chosen, option.field), usual, words)
+        field.show_trouble(why_wrong(chosen, option), option.help)
 
     def _on_word_chosen(self, option: WordOption, index: int) -> None:
         choice = list(option.choices)[index]

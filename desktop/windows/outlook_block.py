@@ -53,8 +53,10 @@ class OutlookBlock(QWidget):
 
     def refresh(self) -> None:
         """Show the newest outlook, or that it is being asked."""
-        outlook = self._desk.outlook
-        if outlook.planned is not None:
+        outlook, refused = self._desk.outlook, self._desk.choice.why_refused()
+        if refused:
+            self._show_words(self.tr("Not planned"), StatusTone.NONE, refused)
+        elif outlook.planned is not None:
             self._show_planned(outlook.planned)
         elif outlook.is_asking:
             self._show_words(self.tr("Looking at this machine…"), StatusTone.WAITING)

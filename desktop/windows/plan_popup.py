@@ -9,14 +9,12 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QScrollArea,
-    QSpinBox,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from desktop.authoring.diffusion_settings import ADD_A_BUNDLE, what_is_missing
-from desktop.authoring.render_requests import LARGEST_SEED, MOST_TAKES
 from desktop.models.words import quality_word
 from desktop.panels.desk import Desk
 from desktop.widgets.form_controls import CheckBox, ChoiceBox
@@ -25,10 +23,9 @@ from desktop.widgets.segments import Segments
 from desktop.windows.advanced_block import AdvancedBlock
 from desktop.windows.outlook_block import WIDTH_PX, OutlookBlock
 from desktop.windows.prompt_fields import PromptFields
-from engine.protocol.diffusion_limits import MOST_STEPS
+from desktop.windows.take_numbers import USUAL_SEED, TakeNumbers
 from engine.protocol.render_request import RendererName
 
-TEXT_MARGIN_PX = 6
 BORDER_PX = 1
 
 
@@ -56,10 +53,9 @@ class PlanPopup(QWidget):
             {name.value: quality_word(name.value) for name in RendererName}, self.tr("Quality")
         )
         self.bundle_choice = ChoiceBox(desk.theme)
-        self.steps = _spin_box(1, MOST_STEPS, self.tr("Steps"))
+        self._numbers = TakeNumbers(desk.choice)
+        self.steps, self.takes, self.seed = self._numbers.steps, self._numbers.takes, self._numbers.seed
         self.size_choice = ChoiceBox(desk.theme)
-        self.takes = _spin_box(1, MOST_TAKES, self.tr("Takes"))
-        self.seed = _spin_box(0, LARGEST_SEED, self.tr("Seed"))
         self.new_seed = CheckBox(desk.theme, self.tr("A new seed for each render"))
         self.prompts = PromptFields(desk)
         self.prompt, self.negative_prompt = self.prompts.prompt, self.prompts.negative_prompt
@@ -87,6 +83,7 @@ class PlanPopup(QWidget):
     def hideEvent(self, event: QHideEvent) -> None:
         """Keep what was typed."""
         super().hideEvent(event)
+        self._numbers.settle()
         self.advanced.settle()
         self.prompts.keep()
         if self.prompts.refusal is not None:
@@ -170,10 +167,7 @@ class PlanPopup(QWidget):
         self.bundle_choice.activated.connect(
             lambda index: choice.set_bundle(self.bundle_choice.itemData(index))
         )
-        self.steps.valueChanged.connect(choice.set_steps)
-        self.takes.valueChanged.connect(choice.set_take_count)
         self.size_choice.activated.connect(self._on_size_chosen)
-        self.seed.valueChanged.connect(self._on_seed_changed)
         self.new_seed.toggled.connect(self._on_new_seed_toggled)
         self._fitting.setSingleShot(True)
         self._fitting.timeout.connect(self._on_grown)
@@ -247,18 +241,9 @@ class PlanPopup(QWidget):
         self.move(max(room.left(), min(self._corner.x(), room.right()) - width), self._corner.y())
 
     def _fill_numbers(self) -> None:
-        choice = self._desk.choice
-        for box, value in (
-            (self.steps, choice.steps),
-            (self.takes, choice.take_count),
-            (self.seed, choice.seed or 0),
-        ):
-            with QSignalBlocker(box):
-                if box.value() != value:
-                    box.setValue(value)
+        self._numbers.refresh()
         with QSignalBlocker(self.new_seed):
-            self.new_seed.setChecked(choice.seed is None)
-        self.seed.setEnabled(choice.seed is not None)
+            self.new_seed.setChecked(self._desk.choice.seed is None)
 
     def _fill_bundles(self) -> None:
         scene, chosen = self._desk.session.scene, self._desk.choice.bundle
@@ -292,7 +277,9 @@ class PlanPopup(QWidget):
         length = self.tr("%d frames, %.1f s.") % (frames, float(frames / session.frame_rate))
         if choice.renderer is RendererName.DIFFUSION:
             return "\n".join(text for text in (length, self._bundle_words(), choice.trouble()) if text)
-        words = self.tr("A draft needs no graphics card.")
+        words = "\n".join(
+            text for text in (self.tr("A draft needs no graphics card."), choice.why_refused()) if text
+        )
         if self._desk.shelf.trouble is not None:
             return f"{length} {words}\n{self._desk.shelf.trouble.sentence()}"
         if not self._desk.shelf.bundles:
@@ -317,20 +304,8 @@ class PlanPopup(QWidget):
         size = self.size_choice.itemData(index)
         self._desk.choice.set_size((size[0], size[1]) if size else None)
 
-    def _on_seed_changed(self, seed: int) -> None:
-        if not self.new_seed.isChecked():
-            self._desk.choice.set_seed(seed)
-
     def _on_new_seed_toggled(self, new: bool) -> None:
-        self._desk.choice.set_seed(None if new else self.seed.value())
-
-
-def _spin_box(lowest: int, highest: int, name: str) -> QSpinBox:
-    made = QSpinBox()
-    made.setRange(lowest, highest)
-    made.lineEdit().setTextMargins(TEXT_MARGIN_PX, 0, TEXT_MARGIN_PX, 0)
-    made.setAccessibleName(name)
-    return made
+        self._desk.choice.set_seed(None if new else USUAL_SEED)
 
 
 def _size_words(size: tuple[int, int]) -> str:

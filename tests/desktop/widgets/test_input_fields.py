@@ -86,6 +86,12 @@ def test_what_is_being_typed_is_not_overwritten_and_an_emptied_field_is_the_usua
     assert number.told == [None]
 
 
+def test_no_digit_is_swallowed_of_a_number_far_out_of_bounds(number):
+    QTest.keyClicks(number, "-999999999999")
+    QTest.keyClick(number, Qt.Key.Key_Return)
+    assert (number.told, number.text()) == ([-999999999999], "-999999999999")
+
+
 def test_a_comma_is_a_point(qt_application):
     field = NumberField(lowest=0, highest=20)
     told = []

@@ -37,3 +37,11 @@ def plan_diffusion(opened):
 
 def settle(opened):
     wait_until(lambda: not opened.desk.outlook.is_asking)
+
+
+def type_number(field, number):
+    """Type into a field in place of what it holds, and press Enter."""
+    field.setFocus()
+    field.selectAll()
+    QTest.keyClicks(field, str(number))
+    QTest.keyClick(field, Qt.Key.Key_Return)

@@ -17,7 +17,13 @@ from engine.protocol.render_request import RendererName
 from tests.desktop.hands import wait_until
 from tests.desktop.plan_samples import CARD, MACHINE, REFUSAL, RESIDENT, STREAMED
 from tests.desktop.take_samples import diffusion_result
-from tests.desktop.windows.plan_hands import choose_quality, open_plan_again, plan_diffusion, settle
+from tests.desktop.windows.plan_hands import (
+    choose_quality,
+    open_plan_again,
+    plan_diffusion,
+    settle,
+    type_number,
+)
 from tests.job_views import job
 
 
@@ -41,7 +47,7 @@ def test_the_verdict_memory_and_time_are_shown_and_nothing_is_done_on_the_guis_t
 def test_several_takes_are_told_together(opened, popup, outlook_source):
     outlook_source.outcome = lambda question: RESIDENT
     choose_quality(opened, "diffusion")
-    popup.takes.setValue(3)
+    type_number(popup.takes, 3)
     settle(opened)
     assert popup.outlook.verdict.text() == f"Fits {CARD}"
     assert popup.outlook.facts.text().startswith("About 11 min a take, 32 min for 3 takes.")
@@ -127,7 +133,7 @@ def test_nothing_is_warned_of_where_it_fits_or_another_scene_was_queued(opened, 
     plan_diffusion(opened)
     opened.desk.renders.render_queued.emit(job(1, scene_id=opened.desk.session.scene.id))
     outlook_source.outcome = lambda question: REFUSAL
-    popup.steps.setValue(9)
+    type_number(popup.steps, 9)
     settle(opened)
     assert opened.desk.outlook.planned.refusal is not None
     opened.desk.renders.render_queued.emit(job(1, scene_id="another"))
@@ -202,11 +208,11 @@ def test_what_is_given_up_of_the_picture_is_said_and_read_from_the_plan(opened, 
     outlook_source.outcome = lambda question: replace(
         RESIDENT,
         concession=Concession.SHORTEST_SEGMENTS,
-        **({"storage": WeightStorage.EIGHT_BIT, "segment_frames": 17} if popup.steps.value() == 9 else {}),
+        **({"storage": WeightStorage.EIGHT_BIT, "segment_frames": 17} if popup.steps.text() == "9" else {}),
     )
     plan_diffusion(opened)
     assert popup.outlook.facts.text().splitlines() == ["About 11 min a take.", "Arithmetic sets the pace."]
-    popup.steps.setValue(9)
+    type_number(popup.steps, 9)
     settle(opened)
     assert popup.outlook.facts.text().splitlines()[2] == (
         "To save memory, weights are kept in 8 bits and segments are 17 frames long instead of 81."

@@ -14,7 +14,13 @@ from engine.protocol.jobs import JobState
 from engine.protocol.messages import JobChanged
 from tests.desktop.hands import wait_until
 from tests.desktop.plan_samples import CARD, MACHINE, REFUSAL, RESIDENT
-from tests.desktop.windows.plan_hands import choose_quality, open_plan_again, plan_diffusion, settle
+from tests.desktop.windows.plan_hands import (
+    choose_quality,
+    open_plan_again,
+    plan_diffusion,
+    settle,
+    type_number,
+)
 from tests.job_views import job
 from tests.patience import PATIENCE_S
 
@@ -45,7 +51,7 @@ def test_an_answer_that_came_too_late_is_dropped_and_the_machine_is_asked_once(o
     outlook_source.outcome = outcome
     choose_quality(opened, "diffusion")
     wait_until(lambda: outlook_source.asked)
-    popup.steps.setValue(4)
+    type_number(popup.steps, 4)
     settle(opened)
     seen = []
     opened.desk.outlook.outlook_changed.connect(lambda: seen.append(opened.desk.outlook.planned))
@@ -60,15 +66,15 @@ def test_an_answer_that_came_too_late_is_dropped_and_the_machine_is_asked_once(o
 def test_a_burst_of_changes_is_asked_once(opened, popup, outlook_source):
     choose_quality(opened, "diffusion")
     for steps in range(4, 20):
-        popup.steps.setValue(steps)
+        type_number(popup.steps, steps)
     settle(opened)
     assert [question.request.diffusion.steps for question in outlook_source.asked] == [19]
 
 
 def test_what_does_not_change_the_request_is_not_planned_again(opened, popup, outlook_source):
     plan_diffusion(opened)
-    popup.seed.setValue(11)
-    popup.takes.setValue(2)
+    type_number(popup.seed, 11)
+    type_number(popup.takes, 2)
     settle(opened)
     assert len(outlook_source.asked) == 1
 
@@ -91,7 +97,7 @@ def test_while_the_machine_is_asked_again_a_choice_is_planned_with_what_was_know
     plan_diffusion(opened)
     outlook_source.machine_gate.clear()
     open_plan_again(opened)
-    popup.steps.setValue(9)
+    type_number(popup.steps, 9)
     wait_until(lambda: opened.desk.outlook.planned.request.diffusion.steps == 9)
     assert opened.desk.outlook.is_asking
     outlook_source.machine_gate.set()
@@ -103,7 +109,7 @@ def test_the_answer_for_another_scene_is_not_shown(opened, popup, outlook_source
     desk = opened.desk
     plan_diffusion(opened)
     outlook_source.gate.clear()
-    popup.steps.setValue(9)
+    type_number(popup.steps, 9)
     wait_until(lambda: desk.outlook._plan_task is not None)
     popup.hide()
     desk.imports.add_scenes([samples / "duet.png"])
@@ -128,7 +134,7 @@ def test_while_a_render_runs_its_memory_is_said_to_be_free_again_and_nothing_is_
     opened.desk.renders.render_queued.emit(job(2, scene_id=scene.id, scene_name=scene.name))
     assert opened.desk.notices.notice is None
     outlook_source.outcome = lambda question: RESIDENT
-    popup.steps.setValue(9)
+    type_number(popup.steps, 9)
     settle(opened)
     assert popup.outlook.verdict.text() == f"Fits {CARD}"
     assert popup.outlook.facts.text().splitlines()[-1] == A_RENDER_RUNS

@@ -21,7 +21,7 @@ from engine.protocol.jobs import RenderResult
 from engine.protocol.render_request import RendererName
 from tests.desktop.hands import wait_until
 from tests.desktop.plan_samples import STREAMED
-from tests.desktop.windows.plan_hands import WHOLE, open_plan
+from tests.desktop.windows.plan_hands import WHOLE, open_plan, type_number
 
 NOISE = replace(WHOLE, name="a-test", random_weights=True)
 CLIPS = replace(WHOLE, name="clips", capabilities=frozenset({Capability.CLIP_DRIVEN}))
@@ -146,9 +146,9 @@ def test_takes_are_queued_with_what_was_chosen_and_tell_of_it_when_done(opened, 
     desk = opened.desk
     popup = plan(NOISE)
     choose_diffusion(popup)
-    popup.steps.setValue(4)
-    popup.takes.setValue(3)
-    popup.seed.setValue(7)
+    type_number(popup.steps, 4)
+    type_number(popup.takes, 3)
+    type_number(popup.seed, 7)
     assert "3 takes" in opened.window.bar.plan_button.text()
     popup.hide()
     engine = SilentEngine()
@@ -203,7 +203,7 @@ def test_each_quality_keeps_a_size_of_its_own(opened, plan):
 def test_a_new_seed_is_drawn_for_each_render_and_its_takes_follow_it(opened, plan):
     popup = plan()
     QTest.mouseClick(popup.new_seed, Qt.MouseButton.LeftButton)
-    popup.takes.setValue(2)
+    type_number(popup.takes, 2)
     assert not popup.seed.isEnabled()
     first, second = (take.seed for take in opened.desk.choice.settings_of_takes())
     assert second == first + 1
