@@ -50,6 +50,7 @@ def stream_workload(options: StepOptions, precision: Precision, adapters: Sequen
         precision=precision,
         model_width=TOKEN_PIXELS * options.columns,
         model_height=TOKEN_PIXELS * options.rows,
+        frame_count=frames,
         model_frames=frames,
         steps=STEPS_OF_A_PASS,
         solver=Solver.EULER,

@@ -15,6 +15,8 @@ from engine.protocol.memory_plan import Concession, NoPlan, PlanChange
 Fits = Callable[[Machine, Workload, NextStep], bool]
 
 _SMALLER = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2)
+_FEWEST_FRAMES = 9
+"""Fewer than these are no advice."""
 _OTHERS_MATTER_BYTES = 300_000_000
 
 
@@ -76,10 +78,7 @@ def _changes(
         unlimited = replace(machine, now=replace(machine.now, limit_bytes=None))
         if fits(unlimited, workload, step):
             yield PlanChange(sentence="Allow Masque more of the memory: set MASQUE_DEVICE_MEMORY higher.")
-    size = _fitting_size(machine, workload, step, fits)
-    if size is not None:
-        smaller = f"Choose a smaller size, for example {size[0]}x{size[1]}."
-        yield PlanChange(sentence=smaller, size=size)
+    yield from _smaller_and_shorter(machine, workload, step, fits)
     fewer = _fewer_characters(workload)
     if fewer is not None and fits(machine, fewer, step):
         yield PlanChange(sentence="Render fewer characters in one scene.")
@@ -89,6 +88,22 @@ def _changes(
         if (is_wide or workload.precision is Precision.FLOAT32) and fits(machine, narrow, step):
             yield PlanChange(sentence=f"Choose the precision {precision.value}.", precision=precision)
             break
+
+
+def _smaller_and_shorter(
+    machine: Machine, workload: Workload, step: NextStep, fits: Fits
+) -> Iterator[PlanChange]:
+    """Yield a smaller size and fewer frames where they help; for a shot of many passes the latter first."""
+    smaller, shorter = [], []
+    size = _fitting_size(machine, workload, step, fits)
+    if size is not None:
+        sentence = f"Choose a smaller size, for example {size[0]}x{size[1]}."
+        smaller = [PlanChange(sentence=sentence, size=size)]
+    frames = _fitting_frames(machine, workload, step, fits)
+    if frames is not None:
+        shorter = [PlanChange(sentence=f"Render fewer frames, for example {frames}.")]
+    is_long = workload.segment.pieces > 1 or workload.segment.windows > 1
+    yield from (*shorter, *smaller) if is_long else (*smaller, *shorter)
 
 
 def _fits_without_others(machine: Machine, workload: Workload, step: NextStep, fits: Fits) -> bool:
@@ -108,6 +123,16 @@ def _fitting_size(machine: Machine, workload: Workload, step: NextStep, fits: Fi
         if smaller.frame_tokens < workload.frame_tokens and fits(machine, smaller, step):
             return smaller.model_width, smaller.model_height
     return None
+
+
+def _fitting_frames(machine: Machine, workload: Workload, step: NextStep, fits: Fits) -> int | None:
+    """Return how many frames fit, of half as many, a quarter and so on; tried only where the fewest do."""
+    if workload.frame_count <= _FEWEST_FRAMES or not fits(machine, workload.at_frames(_FEWEST_FRAMES), step):
+        return None
+    count = workload.frame_count // 2
+    while count > _FEWEST_FRAMES and not fits(machine, workload.at_frames(count), step):
+        count //= 2
+    return max(count, _FEWEST_FRAMES)
 
 
 def _fewer_characters(workload: Workload) -> Workload | None:

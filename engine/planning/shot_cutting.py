@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from math import ceil
 
 from engine.planning.adapter_names import AdapterName
 from engine.planning.character_tokens import (
@@ -12,12 +13,12 @@ from engine.planning.character_tokens import (
     window_ranges,
 )
 from engine.planning.guidance import ShotBranches, guidance_scales, weighted_branches
-from engine.planning.latent_grid import FRAMES_PER_LATENT
+from engine.planning.latent_grid import FRAMES_PER_LATENT, latent_frame_count
 from engine.planning.model_time import ModelTime
 from engine.planning.network_sizes import BundleSizes
 from engine.planning.prompt_text import clean_prompt
 from engine.planning.region_area import least_area, most_area
-from engine.planning.shot_pieces import shot_pieces, shot_windows
+from engine.planning.shot_pieces import continuation_pieces, shot_pieces, shot_windows
 from engine.protocol.curves import Channel, value_at
 from engine.protocol.diffusion_settings import DiffusionSettings
 from engine.protocol.errors import ErrorCode, UserError
@@ -98,6 +99,24 @@ class SegmentLoad:
     def forwards(self) -> int:
         """The forwards of the transformer over all steps and pieces."""
         return sum(count.branches * count.times for count in self.steps)
+
+    def of_shorter_shot(self, latent_frames: int) -> "SegmentLoad":
+        """Return the memory's side of a shorter shot cut alike; what its steps compute stays as it was."""
+        if self.windows > 1:
+            share, window = latent_frames / self.piece_latents, min(self.latent_frames, latent_frames)
+            adapters = tuple(replace(load, tokens=ceil(share * load.tokens)) for load in self.adapters)
+            return replace(self, latent_frames=window, piece_latents=latent_frames, adapters=adapters)
+        most = latent_frame_count(self.segment_frames)
+        overlap = min(self.known_latents, most - 1)
+        pieces = continuation_pieces(latent_frames, most=most, overlap=overlap)
+        longest = max(piece.end - piece.start for piece in pieces)
+        return replace(
+            self,
+            latent_frames=longest,
+            piece_latents=longest,
+            pieces=len(pieces),
+            known_latents=max(piece.known for piece in pieces),
+        )
 
 
 def segment_lengths(settings: DiffusionSettings, time: ModelTime) -> tuple[int, ...]:

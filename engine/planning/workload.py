@@ -7,9 +7,10 @@ no token of the picture, and texts as different although the encoder may read th
 
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from math import ceil
 
 from engine.bundles.installed_bundle import InstalledBundle
-from engine.planning.latent_grid import LATENT_PIXELS, TOKEN_PIXELS, model_side
+from engine.planning.latent_grid import FRAMES_PER_LATENT, LATENT_PIXELS, TOKEN_PIXELS, model_side
 from engine.planning.lesson import Demand
 from engine.planning.model_time import choose_model_rate, model_time
 from engine.planning.network_sizes import BundleSizes, bundle_sizes
@@ -25,14 +26,16 @@ from engine.protocol.render_request import RenderRequest
 class Workload:
     """A render as its memory and time depend on it.
 
-    `texts`: how many are encoded; `voices`: how many characters speak, `voice_s` seconds each; `segments`:
-    the shot cut as asked for, then shorter and shorter as far as that is possible.
+    `frame_count`: the project's frames; `model_frames`: the transformer's. `texts`: how many are encoded;
+    `voices`: how many characters speak, `voice_s` seconds each; `segments`: the shot cut as asked for, then
+    shorter and shorter as far as that is possible.
     """
 
     sizes: BundleSizes
     precision: Precision
     model_width: int
     model_height: int
+    frame_count: int
     model_frames: int
     steps: int
     solver: Solver
@@ -89,6 +92,21 @@ class Workload:
         """Return the same render with pictures of another size."""
         return replace(self, model_width=model_side(width), model_height=model_side(height))
 
+    def at_frames(self, frame_count: int) -> "Workload":
+        """Return the same render of fewer frames of the project, as memory sees it, rounded up a little.
+
+        Its time is not told.
+        """
+        share = Fraction(frame_count, self.frame_count)
+        latents = 1 + ceil((self.model_frames - 1) * share / FRAMES_PER_LATENT)
+        return replace(
+            self,
+            frame_count=frame_count,
+            model_frames=1 + FRAMES_PER_LATENT * (latents - 1),
+            voice_s=self.voice_s * share,
+            segments=tuple(cut.of_shorter_shot(latents) for cut in self.segments),
+        )
+
 
 def workload_of(request: RenderRequest, bundle: InstalledBundle) -> Workload:
     """Return what a request will compute with a bundle.
@@ -113,6 +131,7 @@ def workload_of(request: RenderRequest, bundle: InstalledBundle) -> Workload:
         precision=settings.precision,
         model_width=model_side(request.width),
         model_height=model_side(request.height),
+        frame_count=request.frame_count,
         model_frames=time.model_frame_count,
         steps=settings.steps,
         solver=settings.solver,

@@ -250,6 +250,15 @@ def test_a_smaller_size_that_is_advised_does_fit():
     assert isinstance(best_plan(machine, asked.at_size(width, height)), MemoryPlan)
 
 
+def test_of_a_shot_that_is_too_long_fewer_frames_are_advised_first_and_do_fit():
+    machine, asked = card(24 * GB, host_bytes=18 * GB), workload(1280, 720, pieces=400)
+    refused = best_plan(machine, asked)
+    assert refused.changes[0] == "Render fewer frames, for example 16200."
+    assert isinstance(best_plan(machine, asked.at_frames(16200)), MemoryPlan)
+    too_large = best_plan(card(GB // 2), workload(1280, 720))
+    assert not [change for change in too_large.changes if "frames" in change]
+
+
 @settings(max_examples=8, deadline=None)
 @given(machine=st.one_of(some_cards, some_processors), limit=st.floats(1, 20), asked=shots)
 def test_a_refusal_never_says_that_less_is_needed_than_there_is(machine, limit, asked):

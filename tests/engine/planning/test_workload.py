@@ -65,6 +65,22 @@ def prepared(verified_bundle, cache):
     return prepare
 
 
+@pytest.mark.parametrize("mode", list(LongShotMode))
+@pytest.mark.parametrize("frames", [9, 100, 170, 399])
+def test_a_shorter_shot_takes_the_memory_that_a_plan_counts_for_it(request_of, verified_bundle, mode, frames):
+    asked = {"settings": {"long_shot": mode}}
+    told = workload_of(request_of(frame_count=400, **asked), verified_bundle).at_frames(frames)
+    real = workload_of(request_of(frame_count=frames, **asked), verified_bundle)
+    assert 0 <= told.model_frames - real.model_frames <= 4
+    assert 0 <= told.segment.piece_latents - real.segment.piece_latents <= 1
+    assert 0 <= told.segment.latent_frames - real.segment.latent_frames <= 1
+    assert (told.segment.pieces, told.segment.known_latents) == (
+        real.segment.pieces,
+        real.segment.known_latents,
+    )
+    assert told.bank_tokens(told.segment) >= real.bank_tokens(real.segment)
+
+
 def fading(character, *keys):
     """A character whose strength has these keys (frame, value), held from one to the next."""
     curve = Curve(

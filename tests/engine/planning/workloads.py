@@ -98,6 +98,7 @@ def workload(width=832, height=480, frames=81, *, pieces=1, precision=Precision.
         precision=precision,
         model_width=width,
         model_height=height,
+        frame_count=frames * pieces,
         model_frames=frames * pieces,
         steps=30,
         solver=Solver.EULER,
