@@ -5,10 +5,10 @@ import os
 import threading
 from pathlib import Path
 
-import psutil
 import pytest
 
 from engine.library_imports import large_imports
+from tests.child_processes import child_processes
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 # There is a test process for each core: more threads in each, and in what it starts, wait for one another.
@@ -46,16 +46,6 @@ def nothing_is_left_behind(request):
     assert (left, running) == ([], [])
     if "caplog" not in request.fixturenames:
         assert warnings.lines == []
-
-
-def child_processes():
-    """Return the children of this process; where the system can say at once that there are none, it does."""
-    if hasattr(os, "waitid"):
-        try:
-            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        except ChildProcessError:
-            return set()
-    return set(psutil.Process().children())
 
 
 class WarningCollector(logging.Handler):

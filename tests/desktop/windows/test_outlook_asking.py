@@ -3,7 +3,6 @@
 import threading
 from dataclasses import replace
 
-import psutil
 import pytest
 from PySide6.QtTest import QTest
 
@@ -12,6 +11,7 @@ from desktop.engine_link.engine_link import LinkState
 from desktop.state.memory_outlook import SETTLE_MS, ThisMachine
 from engine.protocol.jobs import JobState
 from engine.protocol.messages import JobChanged
+from tests.child_processes import child_processes
 from tests.desktop.hands import wait_until
 from tests.desktop.plan_samples import CARD, MACHINE, REFUSAL, RESIDENT
 from tests.desktop.windows.plan_hands import (
@@ -209,10 +209,11 @@ class TestTheRealMachine:
         return ThisMachine()
 
     def test_the_window_closes_at_once_while_the_machine_is_being_looked_at(self, opened, popup):
+        before = child_processes()
         choose_quality(opened, "diffusion")
-        wait_until(lambda: psutil.Process().children())
+        wait_until(lambda: child_processes() - before)
         popup.hide()
-        (child,) = psutil.Process().children()
+        [child] = child_processes() - before
         opened._outlook_source.close()
         wait_until(lambda: not child.is_running())
         settle(opened)
