@@ -20,6 +20,7 @@ from engine.weights.memory_shortage import let_memory_shortage_through
 from engine.weights.weight_errors import GET_ANOTHER, unfitting_file, unreadable_file
 
 _ZIP_BEGINS = b"PK\x03\x04"
+_NOT_MAPPED = "unable to mmap"  # asks for no more than the file's size, however damaged it is
 _MOST_LEVELS = 4
 _NAMED_CODE = re.compile(r"GLOBAL ([\w.]+)\s")
 _CODE_INSTRUCTIONS = frozenset({"GLOBAL", "STACK_GLOBAL", "INST", "REDUCE", "OBJ", "NEWOBJ", "NEWOBJ_EX"})
@@ -77,7 +78,7 @@ def _load(path: Path) -> object:
             raise unreadable_file(path, what, next_step=GET_ANOTHER) from error
         raise unreadable_file(path, "are damaged") from error
     except _DAMAGE as error:
-        if not _fits_into_memory(path):
+        if _NOT_MAPPED in str(error) or not _fits_into_memory(path):
             let_memory_shortage_through(error)
         raise unreadable_file(path, "were cut short or are damaged") from error
 
