@@ -62,9 +62,7 @@ def plain_time_losses(plan: MemoryPlan) -> tuple[str, ...]:
 
 def parts_words(plan: MemoryPlan) -> str:
     """Return how much of the model stays on the device: `10 of 40 parts of the model on the card`."""
-    if not plan.streams:
-        return f"the whole model {place_words(plan)}"
-    return f"{len(plan.resident_blocks)} of {plan.block_count} parts of the model {place_words(plan)}"
+    return _staying_words(plan, "the whole model", "parts of the model")
 
 
 def time_losses(plan: MemoryPlan) -> tuple[str, ...]:
@@ -84,9 +82,7 @@ def time_losses(plan: MemoryPlan) -> tuple[str, ...]:
 
 def blocks_words(plan: MemoryPlan) -> str:
     """Return how many blocks stay on the device: `10 of 40 blocks on the card`."""
-    if not plan.streams:
-        return f"all {plan.block_count} blocks {place_words(plan)}"
-    return f"{len(plan.resident_blocks)} of {plan.block_count} blocks {place_words(plan)}"
+    return _staying_words(plan, f"all {plan.block_count} blocks", "blocks")
 
 
 def bank_words(plan: MemoryPlan) -> str:
@@ -102,6 +98,11 @@ def place_words(plan: MemoryPlan) -> str:
 def size_words(count: int) -> str:
     """Return bytes as people say them: `11.2 GB`, `52.1 MB`."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+
+
+def _staying_words(plan: MemoryPlan, everything: str, things: str) -> str:
+    some = f"{len(plan.resident_blocks)} of {plan.block_count} {things}"
+    return f"{some if plan.streams else everything} {place_words(plan)}"
 
 
 def _peak_words(plan: MemoryPlan, measured_bytes: int | None) -> str:

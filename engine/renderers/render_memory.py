@@ -130,7 +130,9 @@ class RenderMemory:
         """Return a plan, or the refusal that is left when others have kept their memory for long."""
         until_s = time.monotonic() + PATIENCE_S
         heeded = self._heeded(self._machine)
-        while isinstance(heeded.outcome, NoPlan) and self._fits_alone() and time.monotonic() < until_s:
+        if isinstance(heeded.outcome, MemoryPlan) or not self._fits_alone():
+            return heeded
+        while isinstance(heeded.outcome, NoPlan) and time.monotonic() < until_s:
             watch.tell(WAITING)
             if watch.should_stop():
                 raise RenderStoppedError
